@@ -1,0 +1,121 @@
+"""The tree of exceptions a caller may meet. Mistakes of our own stay plain `AssertionError` or `ValueError`.
+
+    StepwaveError
+    +-- AudioError
+    |   +-- AudioFormatError         not audio, damaged, or a layout that cannot be read
+    |   +-- AudioEmptyError          no samples at all
+    |   +-- AudioTooShortError       fewer samples than the step needs
+    |   +-- AudioTooLongError        more than the bound allows
+    |   +-- AudioValueError          NaN or infinite samples
+    +-- CheckpointError
+    |   +-- CheckpointNotFoundError  nothing at that place
+    |   +-- CheckpointIncompleteError  files or tensors are missing, half-written or unexpected
+    |   +-- CheckpointShapeError     a tensor has another shape or type than the configuration asks for
+    |   +-- UnsafeFileError          a file whose reading could run code
+    +-- TextError
+    |   +-- TokenizerError           the tokenizer lacks what the model needs
+    |   +-- TemplateError            a conversation that cannot be written as a prompt
+    |   +-- MarkupError              tool-call markup that cannot be written
+    +-- ConfigError                  a setting outside its range, or settings that contradict each other
+    |   +-- RegistryError            an unknown name, or a name used twice
+    +-- OutputError                  an answer could not be stored
+    +-- MissingExtraError            an optional package is not installed
+    +-- ToolError                    a tool failed or was called wrongly
+    +-- ProtocolError                a client sent what the wire format does not allow
+
+Every message says what came, what was wanted and what to do, in one line.
+"""
+
+
+class StepwaveError(Exception):
+    """Base of everything a user can cause; catching it catches them all."""
+
+
+class AudioError(StepwaveError):
+    """A recording cannot be used."""
+
+
+class AudioFormatError(AudioError):
+    """The bytes are no audio, are damaged, or have a layout that cannot be read."""
+
+
+class AudioEmptyError(AudioError):
+    """The recording holds no samples."""
+
+
+class AudioTooShortError(AudioError):
+    """The recording has fewer samples than this step needs."""
+
+
+class AudioTooLongError(AudioError):
+    """The recording is longer than the bound in force."""
+
+
+class AudioValueError(AudioError):
+    """The samples hold NaN or infinity."""
+
+
+class CheckpointError(StepwaveError):
+    """A model folder or file cannot be used."""
+
+
+class CheckpointNotFoundError(CheckpointError):
+    """There is no checkpoint at the place named."""
+
+
+class CheckpointIncompleteError(CheckpointError):
+    """Files or tensors are missing, half-written or unexpected."""
+
+
+class CheckpointShapeError(CheckpointError):
+    """A tensor differs in shape or type from what the configuration asks for."""
+
+
+class UnsafeFileError(CheckpointError):
+    """Reading the file could run code (a pickle, for instance), so it is refused."""
+
+
+class TextError(StepwaveError):
+    """Text, tokens or a conversation cannot be used."""
+
+
+class TokenizerError(TextError):
+    """The tokenizer cannot be read or lacks tokens the model needs."""
+
+
+class TemplateError(TextError):
+    """The conversation cannot be written as a prompt."""
+
+
+class MarkupError(TextError):
+    """A tool call or a tool list cannot be written in the model's markup."""
+
+
+class ConfigError(StepwaveError):
+    """A setting lies outside its range, or settings contradict each other."""
+
+
+class RegistryError(ConfigError):
+    """A name is unknown to a registry, or was registered twice."""
+
+
+class OutputError(StepwaveError):
+    """A result could not be written (disk full, no permission, no such folder)."""
+
+
+class ToolError(StepwaveError):
+    """A tool failed or was called with arguments it does not take."""
+
+
+class ProtocolError(StepwaveError):
+    """A client sent something that the wire format does not allow at this point."""
+
+
+class MissingExtraError(StepwaveError):
+    """An optional package is missing; the message names the extra that brings it."""
+
+    def __init__(self, extra: str, package: str | None = None) -> None:
+        subject = f"the package '{package}'" if package else "a package"
+        super().__init__(f"this needs {subject}, which is not installed; run: pip install 'stepwave[{extra}]'")
+        self.extra = extra
+        self.package = package
