@@ -1,1 +1,1 @@
-"""Building blocks of the models, which know nothing of what they are used for: attention, RoPE, norms, convolutions, caches."""
+"""Building blocks of the models, which know nothing of what they are used for: attention, rotary, convolutions."""

@@ -15,6 +15,11 @@ It is finite on purpose: a row without any valid position then attends to all po
 """
 
 
+def length_mask(lengths: Tensor, count: int) -> Tensor:
+    """Which of `count` positions are valid when the first `lengths` `[b]` of each row are: bool `[b, count]`."""
+    return torch.arange(count, device=lengths.device) < lengths[:, None]
+
+
 def attention_bias(valid: Tensor, dtype: torch.dtype) -> Tensor:
     """Turn validity `[b, s]` (bool) into an additive score bias `[b, 1, 1, s]`: 0 where valid, `MASKED` elsewhere."""
     lowest = max(MASKED, torch.finfo(dtype).min)
@@ -35,7 +40,7 @@ class MultiHeadAttention(nn.Module):
 
     def split(self, x: Tensor) -> Tensor:
         """`[b, t, w]` -> `[b, h, t, d]`."""
-        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None, *, causal: bool = False) -> Tensor:
         """Weigh `v` by the scores of `q` and `k` (all `[b, h, t or s, d]`); heads joined again, `[b, t, w]`.

@@ -48,7 +48,7 @@ def state_lengths(lengths: Tensor) -> Tensor:
 
 
 def attended_states(lengths: Tensor, mel_frames: int) -> Tensor:
-    """Which 50 Hz states may be attended, bool `[b, S]`: `lengths` `[b]` of the `mel_frames` = T of the batch are valid.
+    """Which 50 Hz states may be attended, bool `[b, S]`: `lengths` `[b]` of `mel_frames` = T frames are valid.
 
     The released model tests every second mel frame, beginning at index (T + 1) % 2, so that the parity of the padded
     length decides whether a clip keeps floor(L / 2) or ceil(L / 2) states (reference facts 3.1, step 3).
