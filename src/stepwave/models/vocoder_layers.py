@@ -136,7 +136,7 @@ class Snake(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """`[b, channels, t]` to the same shape."""
         alpha = self.alpha[:, None]
-        return x + torch.sin(alpha * x).square() / (alpha + 1e-9)
+        return x + (1 / (alpha + 1e-9)) * torch.sin(alpha * x).square()
 
 
 class ResBlock(nn.Module):
