@@ -1,13 +1,18 @@
-"""Fixtures that several rooms' tests share: the test recordings beside the checkout, and a tiny tokenizer."""
+"""What several rooms' tests share: the recordings beside the checkout, a tiny tokenizer, how properties are tested."""
 
 from pathlib import Path
 
 import pytest
 import tokenizers
+from hypothesis import HealthCheck, settings
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from stepwave.facts.tokens import NAMES, SPEECH_PADDING, speech_name
 from stepwave.text.tokenizer import Tokenizer
+
+# No test is judged by the clock: a busy machine must not make one fail.
+settings.register_profile("stepwave", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("stepwave")
 
 TRAINING_TEXT = [
     "You are a helpful assistant.\n\nName three rivers. And in one word?",

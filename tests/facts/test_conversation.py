@@ -10,7 +10,7 @@ from stepwave.facts.errors import AudioValueError, TemplateError
 def test_roles_of_other_programs_are_mapped() -> None:
     assert role_named("user") == "human"
     assert role_named("function_output") == "input"
-    assert Message("user", "hi").role == "human"  # type: ignore[arg-type]
+    assert Message("user", "hi").role == "human"
 
 
 def test_an_unknown_role_is_refused_with_those_that_exist() -> None:
@@ -25,8 +25,8 @@ def test_only_the_assistant_may_be_asked_for_content() -> None:
 
 
 def test_lists_become_tuples() -> None:
-    parts = [TextPart("a"), TokensPart([1, 2])]  # type: ignore[arg-type]
-    message = Message("human", parts)  # type: ignore[arg-type]
+    parts = [TextPart("a"), TokensPart([1, 2])]
+    message = Message("human", parts)
     assert message.content == (TextPart("a"), TokensPart((1, 2)))
 
 

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from stepwave.facts.conversation import AudioPart, Message, Part, Role, TextPart, TokensPart
 from stepwave.facts.errors import AudioEmptyError, TemplateError
-from stepwave.facts.rates import piece_lengths, placeholders
+from stepwave.facts.rates import placeholders
+from stepwave.signal.pieces import cut
 from stepwave.text.tokenizer import Tokenizer
 
 TRUSTED_ROLES: Final[frozenset[Role]] = frozenset({"system", "assistant"})
@@ -115,12 +116,10 @@ class _Writer:
         if not part.samples.size:
             raise AudioEmptyError("got a recording without samples; wanted at least one: leave the empty recording out")
         ids, special = self.prompt.ids, self._special
-        start = 0
-        for length in piece_lengths(len(part.samples)):
-            count = placeholders(length)
+        for piece in cut(part.samples):
+            count = placeholders(len(piece))
             ids.append(special.audio_start)
             self.prompt.spans.append((len(ids), count))
             ids.extend([special.audio_patch] * count)
             ids.append(special.audio_end)
-            self.prompt.audio.append(part.samples[start : start + length])
-            start += length
+            self.prompt.audio.append(piece)

@@ -18,6 +18,7 @@ from stepwave.facts.errors import TextError, TokenizerError
 from stepwave.facts.tokens import SpecialTokens
 
 FILE_NAME = "tokenizer.json"
+_RESERVED = re.compile(r"<reserved_\d+>")
 _PROBE = "A b\n\u00e9\u6c34"
 
 
@@ -36,7 +37,8 @@ class Tokenizer:
     """Text to ids and back for one model; safe to share between threads once built.
 
     `source` is a `tokenizer.json`, a folder that holds one, or a tokenizer of the library. The special-token table is
-    looked up by string unless `special` gives it; `known` and `reserved` are handed to `SpecialTokens.look_up`.
+    looked up by string unless `special` gives it; `known` and `reserved` are handed to `SpecialTokens.look_up`, the
+    latter with every token called `<reserved_ID>`.
     Raises TokenizerError if the file is missing or damaged, lacks a special token, or is not byte-level BPE.
     """
 
@@ -49,8 +51,9 @@ class Tokenizer:
         reserved: tuple[int, ...] = (),
     ) -> None:
         self._library = source if isinstance(source, tokenizers.Tokenizer) else _read(Path(source))
-        self.special = special or SpecialTokens.look_up(self.token_id, known, reserved)
         self._added = self._library.get_added_tokens_decoder()
+        unnamed = {token for token, added in self._added.items() if _RESERVED.fullmatch(added.content)}
+        self.special = special or SpecialTokens.look_up(self.token_id, known, tuple(sorted(unnamed.union(reserved))))
         tool_marks = {self.special.tool_call_start, self.special.tool_call_end}
         self._hidden = {token for token, added in self._added.items() if added.special} - tool_marks
         self._bytes: dict[int, bytes] = {}
