@@ -49,7 +49,7 @@ def shift(scores: Tensor, keys: int) -> Tensor:
     that is a plain view with rows one shorter.
     """
     queries, columns = scores.shape[-2:]
-    if columns == 1:
+    if queries == 1:
         return scores
     flat = scores.flatten(-2)[..., queries - 1 : queries - 1 + queries * (columns - 1)]
     return flat.reshape(*scores.shape[:-2], queries, columns - 1)[..., :keys]

@@ -100,15 +100,14 @@ def window(
     for start in range(0, frames, BLOCK):
         stop = min(start + BLOCK, frames)
         first = max(0, kept.position + start - left)
-        tail = max(first - gap, kept.head)
-        band_head = min(head, first)
-        if gap == 0 and band_head >= tail:
-            band_head = tail = 0
+        band_head, tail = min(head, first), first - gap
         queries = torch.arange(kept.position + start, kept.position + stop, device=device)[:, None]
         keys = torch.cat(
             [torch.arange(band_head, device=device), torch.arange(tail, kept.count + stop, device=device) + gap]
         )[None]
         seen = (keys <= queries) & ((queries - keys <= left) | (keys < head))
+        if band_head == tail:  # neighbours among the held keys: one run
+            band_head = tail = 0
         bands.append(Band(start, stop, band_head, tail, kept.count + stop, seen[None, None]))
     return bands
 
