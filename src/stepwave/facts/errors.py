@@ -2,11 +2,12 @@
 
     StepwaveError
     +-- AudioError
+    |   +-- AudioNotFoundError       nothing at that place, or it may not be read
     |   +-- AudioFormatError         not audio, damaged, or a layout that cannot be read
     |   +-- AudioEmptyError          no samples at all
     |   +-- AudioTooShortError       fewer samples than the step needs
     |   +-- AudioTooLongError        more than the bound allows
-    |   +-- AudioValueError          NaN or infinite samples
+    |   +-- AudioValueError          NaN, infinite or unscaled samples
     +-- CheckpointError
     |   +-- CheckpointNotFoundError  nothing at that place
     |   +-- CheckpointIncompleteError  files or tensors are missing, half-written or unexpected
@@ -35,6 +36,10 @@ class AudioError(StepwaveError):
     """A recording cannot be used."""
 
 
+class AudioNotFoundError(AudioError):
+    """There is no recording at the place named, or it may not be read."""
+
+
 class AudioFormatError(AudioError):
     """The bytes are no audio, are damaged, or have a layout that cannot be read."""
 
@@ -52,7 +57,7 @@ class AudioTooLongError(AudioError):
 
 
 class AudioValueError(AudioError):
-    """The samples hold NaN or infinity."""
+    """The samples hold NaN or infinity, or are far from the full scale of 1.0."""
 
 
 class CheckpointError(StepwaveError):
