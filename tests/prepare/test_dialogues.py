@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from stepwave.facts.errors import ConfigError
-from stepwave.prepare.dialogues import Dialogue, everyday_dialogues
+from stepwave.prepare.dialogues import (
+    Conversation,
+    Dialogue,
+    distinct_answers,
+    everyday_conversations,
+    everyday_dialogues,
+)
 from stepwave.prepare.dialogues.grammar import expand, normalised, sentence
 from stepwave.prepare.dialogues.scripts import Script, all_scripts
 
@@ -16,6 +22,11 @@ SPEAKABLE = re.compile(r"[A-Za-z',.?! ]+")
 @pytest.fixture(scope="module")
 def dialogues() -> list[Dialogue]:
     return everyday_dialogues(0, None)
+
+
+@pytest.fixture(scope="module")
+def conversations() -> list[Conversation]:
+    return everyday_conversations(0)
 
 
 def words(text: str) -> list[str]:
@@ -153,7 +164,8 @@ def test_clinc_queries_join_our_intents(tmp_path: Path, dialogues: list[Dialogue
     file = tmp_path / "clinc.json"
     queries = [["am i low on cash", "balance"], ["give me $20", "balance"], ["what is 3 plus 4", "calculator"]]
     file.write_text(json.dumps({"train": queries, "oos_train": [["how is glue made", "oos"]]}))
-    added = [dialogue for dialogue in everyday_dialogues(0, file) if dialogue not in set(dialogues)]
+    before = set(dialogues)
+    added = [dialogue for dialogue in everyday_dialogues(0, file) if dialogue not in before]
     assert {(d.intent, d.question) for d in added} == {
         ("money_accounts", "Am I low on cash?"),
         ("unknown_fact", "How is glue made?"),
@@ -178,3 +190,52 @@ def test_another_file_than_clinc_is_refused(tmp_path: Path, content: str) -> Non
 def test_a_missing_clinc_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="missing"):
         everyday_dialogues(0, tmp_path / "missing.json")
+
+
+def test_conversations_are_the_same_for_the_same_seed(conversations: list[Conversation]) -> None:
+    assert everyday_conversations(0) == conversations
+    assert everyday_conversations(1) != conversations
+
+
+def test_conversations_need_hardly_any_further_answers(
+    dialogues: list[Dialogue], conversations: list[Conversation]
+) -> None:
+    single, all_answers = distinct_answers(dialogues, []), distinct_answers(dialogues, conversations)
+    assert all_answers[: len(single)] == single
+    assert all(answer.startswith("Your name is ") for answer in all_answers[len(single) :])
+
+
+def test_a_training_conversation_holds_no_phrasing_held_out(
+    dialogues: list[Dialogue], conversations: list[Conversation]
+) -> None:
+    held_out = {dialogue.question for dialogue in dialogues if dialogue.split == "test"}
+    trained = {question for talk in conversations if talk.split == "train" for question, _ in talk.turns}
+    tested = {question for talk in conversations if talk.split == "test" for question, _ in talk.turns}
+    assert not trained & held_out
+    assert tested & held_out
+
+
+def test_saying_it_again_gives_the_last_answer_and_another_one_a_new_one(conversations: list[Conversation]) -> None:
+    for talk in conversations:
+        (_, first), (_, last) = talk.turns[0], talk.turns[-1]
+        if talk.intent == "again":
+            assert last == first
+        if talk.intent == "another":
+            assert last != first
+
+
+def test_a_name_given_is_remembered(conversations: list[Conversation]) -> None:
+    talks = [talk for talk in conversations if talk.intent == "remembered_name"]
+    assert talks
+    for talk in talks:
+        name = words(talk.turns[-1][1])[-1]
+        assert name in words(talk.turns[0][0])
+
+
+def test_a_row_asked_about_in_short_gets_the_answer_of_the_long_question(
+    dialogues: list[Dialogue], conversations: list[Conversation]
+) -> None:
+    answers = {(dialogue.intent, dialogue.answer) for dialogue in dialogues}
+    for talk in (talk for talk in conversations if talk.intent == "what_about"):
+        intents = {intent for intent, answer in answers if answer == talk.turns[0][1]}
+        assert any((intent, talk.turns[1][1]) in answers for intent in intents)

@@ -16,7 +16,7 @@ _SPECIAL = re.compile(r"([()\[\]|<>])")
 _INTERJECTIONS = re.compile(r"((hey|hi|hello|so|okay|oh|well|and|um|sorry|please)( there)?,? )*")
 _ASKING = re.compile(
     r"((what|who|where|how)'s|what(?! an? )|who|whose|where|when|which|why|how|is|are|am|do(?! my | a )|does|did|can"
-    r"|could|would|will|shall|should|may)\b"
+    r"|could|would|will|shall|should|may|have you|has my|any)\b"
 )
 
 
