@@ -13,6 +13,7 @@ Dimensions in comments: b rows, s new positions, t positions in all, h hidden, d
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from stepwave.facts.errors import ConfigError
 from stepwave.layers.cache import KVCache
 from stepwave.layers.rotary import rotary_table, rotate
+from stepwave.models.quantised_linear import QuantisedWeight
 
 
 @dataclass(frozen=True)
@@ -197,9 +199,9 @@ class Decoder(nn.Module):
             nn.init.zeros_(module.bias)
 
     @property
-    def head_weight(self) -> Tensor:
-        """The head's matrix [vocab, h]; the embedding itself where the head is tied."""
-        return self.model.embed_tokens.weight if self.lm_head is None else self.lm_head.weight
+    def head_layer(self) -> nn.Module:
+        """The layer whose weights score the vocabulary: the embedding itself where the head is tied."""
+        return self.model.embed_tokens if self.lm_head is None else self.lm_head
 
     def embed(self, ids: Tensor) -> Tensor:
         """Ids [b, s] -> embeddings [b, s, h]."""
@@ -269,8 +271,15 @@ class Decoder(nn.Module):
         In training pick the labelled positions first (`hidden[labels != -100]`): over 49,152 rows the head is a third
         of a step.
         """
-        weight = self.head_weight
-        return F.linear(hidden, weight if rows is None else weight[rows])
+        return project(self.head_layer, hidden, rows)
+
+
+def project(layer: nn.Module, hidden: Tensor, rows: slice | None) -> Tensor:
+    """Scores of `hidden` [..., h] against an output head or a tied embedding, float or 8-bit, over all or some rows."""
+    if isinstance(layer, QuantisedWeight):
+        return layer.scores(hidden, rows)
+    weight = cast(nn.Linear | nn.Embedding, layer).weight
+    return F.linear(hidden, weight if rows is None else weight[rows])
 
 
 def packed_mask(segments: Tensor) -> Tensor:

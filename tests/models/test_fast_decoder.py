@@ -1,0 +1,75 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from stepwave.facts.errors import ConfigError
+from stepwave.models.decoder import Decoder, DecoderConfig
+from stepwave.models.fast_decoder import FastDecoder
+from stepwave.models.quantised_linear import QuantisedEmbedding, QuantisedLinear, quantise_module
+
+
+def dequantised(decoder: Decoder) -> Decoder:
+    """A plain decoder with exactly the weights that the quantised one multiplies by."""
+    state = dict(decoder.state_dict())
+    for name, module in decoder.named_modules():
+        if isinstance(module, QuantisedLinear | QuantisedEmbedding):
+            del state[f"{name}.weight_int8"], state[f"{name}.scale"]
+            state[f"{name}.weight"] = module.dequantise()
+    plain = Decoder(decoder.config).eval()
+    plain.load_state_dict(state)
+    return plain
+
+
+@pytest.fixture(params=[True, False], ids=["qwen", "llama"])
+def pair(request: pytest.FixtureRequest) -> tuple[Decoder, Decoder]:
+    """A quantised decoder and the plain one with the same weights."""
+    torch.manual_seed(4)
+    decoder = Decoder(replace(DecoderConfig.tiny(qwen=request.param), initializer_range=0.1)).eval()
+    with torch.no_grad():
+        for name, weight in decoder.named_parameters():
+            if "norm" in name or name.endswith("bias"):
+                weight.uniform_(0.5, 1.5)
+    quantise_module(decoder)
+    return decoder, dequantised(decoder)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.bfloat16, 1e-2)])
+def test_runtime_equals_the_plain_decoder_with_the_dequantised_weights(
+    pair: tuple[Decoder, Decoder], dtype: torch.dtype, tolerance: float
+) -> None:
+    quantised, plain = pair
+    runtime = FastDecoder(quantised, dtype)
+    ids = torch.randint(256, (1, 30), generator=torch.Generator().manual_seed(1))
+    expected = plain.head(plain(plain.embed(ids)))
+    cache = runtime.new_cache(capacity=8)
+    steps = [runtime(runtime.embed(part), cache=cache) for part in ids.split([12, *[1] * 9, 9], dim=1)]
+    scores = runtime.head(torch.cat(steps, dim=1)).float()
+    assert ((scores - expected).norm() / expected.norm()).item() <= tolerance
+
+
+@torch.no_grad()
+def test_float_weights_and_ragged_rows_are_served_too(pair: tuple[Decoder, Decoder]) -> None:
+    plain = pair[1]
+    runtime = FastDecoder(plain, torch.float32)
+    ids = torch.randint(256, (2, 9), generator=torch.Generator().manual_seed(2))
+    cache = runtime.new_cache(rows=2)
+    runtime(runtime.embed(ids[:, :6]), cache=cache, counts=[6, 2])
+    hidden = runtime(runtime.embed(ids[:, 6:]), cache=cache)
+    for row, kept in enumerate((6, 2)):
+        alone = torch.cat([ids[row, :kept], ids[row, 6:]])[None]
+        torch.testing.assert_close(hidden[row], plain(plain.embed(alone))[0, kept:], rtol=1e-4, atol=1e-4)
+
+
+def test_a_sequence_past_the_limit_is_refused(pair: tuple[Decoder, Decoder]) -> None:
+    runtime = FastDecoder(pair[0])
+    with pytest.raises(ConfigError, match="at most 512"):
+        runtime(torch.zeros(1, 513, 32), cache=runtime.new_cache())
+
+
+def test_half_quantised_blocks_are_refused(pair: tuple[Decoder, Decoder]) -> None:
+    attention = pair[0].model.layers[0].self_attn
+    attention.k_proj = torch.nn.Linear(32, 16, bias=False)
+    with pytest.raises(ConfigError, match="8-bit"):
+        FastDecoder(pair[0])
