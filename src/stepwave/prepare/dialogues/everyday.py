@@ -31,7 +31,7 @@ class Dialogue:
 
 
 def everyday_dialogues(seed: int, clinc: Path | None) -> list[Dialogue]:
-    """About 6,000 dialogues, or about 8,500 with the queries of `clinc` (clinc150.json); each question occurs once.
+    """About 8,400 dialogues, or about 10,200 with the queries of `clinc` (clinc150.json); each question occurs once.
 
     Raises ConfigError when `clinc` cannot be read.
     """
