@@ -56,7 +56,7 @@ class VocoderStream:
     def finish(self) -> Tensor:
         """The samples still held back `[n]`."""
         bands = self._vocoder.config.mel_bands
-        return self.push(torch.zeros(bands, 0, device=self._vocoder.conv_pre.bias.device), final=True)
+        return self.push(torch.zeros(bands, 0, device=next(self._vocoder.parameters()).device), final=True)
 
 
 class ReleasedVocoderStream:
@@ -74,7 +74,7 @@ class ReleasedVocoderStream:
         self._vocoder = vocoder
         self._generator = generator
         self._held = OVERLAP_FRAMES * vocoder.config.samples_per_frame
-        self._window = torch.hamming_window(2 * self._held, periodic=False, dtype=torch.float64).float()
+        self.window = torch.hamming_window(2 * self._held, periodic=False, dtype=torch.float64).float()
         self._mel: Tensor | None = None
         self._source: Tensor | None = None
         self._tail: Tensor | None = None
@@ -97,7 +97,7 @@ class ReleasedVocoderStream:
             source[..., :held] = self._source
         samples_out = vocoder.waveform(mel, source)[0]
         if self._tail is not None:
-            window = self._window.to(samples_out.device)
+            window = self.window.to(samples_out.device)
             samples_out[:held] = samples_out[:held] * window[:held] + self._tail * window[held:]
         self._mel, self._source = mel[..., -OVERLAP_FRAMES:], source[..., -held:]
         self._tail = None if final else samples_out[-held:].clone()
