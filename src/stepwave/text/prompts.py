@@ -4,6 +4,8 @@ Strings only, quoted as the models were trained on them (reference facts 4.5-4.7
 template's business.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 CHAT: Final = "You are a helpful assistant."
@@ -28,6 +30,16 @@ SPEAK: Final = "<tts_start>"
 THINK: Final = "\n<think>\n"
 """Prefill of the assistant's turn that asks for thoughts first; generate until THINK_END."""
 THINK_END: Final = "</think>"
+
+NANO_PROMPTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "transcribe": "Write down what you hear.",
+        "read": "Read the text aloud.",
+        "answer": "Answer aloud.",
+        "chat": CHAT,
+    }
+)
+"""System prompts that nano is trained with, by task; short, since every position costs a small model time."""
 
 
 def multiple_choice_question(question: str, options: list[str]) -> str:

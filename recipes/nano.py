@@ -1,0 +1,220 @@
+"""nano's training runs: each function returns one whole run, ready for `stepwave train NAME`.
+
+Every figure that departs from the report's recipe (section 3.2) is written beside it. All of them read what
+`stepwave prepare nano` left under the runs folder.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from stepwave.data.recordings import Recording, read_recordings
+from stepwave.data.store import TensorStore
+from stepwave.training.config import OptimiserConfig, TrainConfig
+from stepwave.text.tokenizer import Tokenizer
+from stepwave.text.prompts import NANO_PROMPTS
+from stepwave.training.run import Run
+
+CHECKED_CLIPS = 24
+"""Held-out clips that a validation goes through: few, since it interrupts training."""
+
+
+@dataclass(frozen=True)
+class LanguageStart:
+    """SmolLM2 with nano's vocabulary, before any training here."""
+
+    tokenizer: Tokenizer
+    embeddings: Tensor
+    """`[vocabulary, 576]`, rows for new tokens included."""
+    state: dict[str, Tensor]
+    """All tensors of the language model by `models.decoder` names."""
+
+
+def nano_language_start(folder: Path) -> LanguageStart:
+    """Read SmolLM2-135M-Instruct and give it rows for the special and speech tokens."""
+    from stepwave.checkpoints.gguf import read_llama
+    from stepwave.checkpoints.vocabulary import NANO_TOKENS, NANO_VOCABULARY, extend_embedding, extend_tokenizer
+
+    start = read_llama(folder / "starting" / "SmolLM2-135M-Instruct.Q4_1.gguf")
+    extend_tokenizer(start.tokenizer, NANO_TOKENS)
+    embeddings = extend_embedding(
+        start.state["model.embed_tokens.weight"], NANO_VOCABULARY, torch.Generator().manual_seed(0)
+    )
+    state = {**start.state, "model.embed_tokens.weight": embeddings}
+    return LanguageStart(Tokenizer(start.tokenizer, NANO_TOKENS), embeddings, state)
+
+
+def nano_vocoder(folder: Path, device: str) -> Run:
+    """HiFi-GAN-type vocoder on all synthesised voices and people's speech; spectral losses, then adversarial."""
+    from stepwave.models.discriminators import Discriminators
+    from stepwave.models.vocoder import Vocoder, VocoderConfig
+    from stepwave.training.vocoder import VocoderPlan, VocoderTraining
+
+    recordings = [r for r in _recordings(folder) if r.use in ("answer", "tts", "asr", "real") and r.split == "train"]
+    # Rule-based and telephone voices have buzz that the vocoder should not learn.
+    recordings = [r for r in recordings if not r.voice.startswith(("flite/", "espeak/")) and r.voice != "asterisk"]
+    checks = [r for r in _recordings(folder) if r.use == "ljspeech"][:8]
+    experiment = VocoderTraining(
+        Vocoder(VocoderConfig.nano()), Discriminators(), recordings, checks, TensorStore(folder / "pitch"), VocoderPlan()
+    )
+    optimiser = OptimiserConfig(1e-3, warmup_steps=100, betas=(0.8, 0.99), clip_norm=10.0)
+    config = TrainConfig(
+        "nano_vocoder",
+        steps=9_000,
+        optimisers={"vocoder": optimiser, "discriminators": OptimiserConfig(5e-4, betas=(0.8, 0.99), clip_norm=10.0)},
+        save_every=250,
+        validate_every=500,
+        log_every=25,
+    )
+    return Run(config, experiment)
+
+
+def nano_speech_tokenizer(folder: Path, device: str) -> Run:
+    """Codes from Whisper base's fourth block; the paper's tokenizer is CosyVoice 2's, trained on far more speech."""
+    from tokenizers import Tokenizer as PlainTokenizer
+
+    from stepwave.checkpoints.ctranslate2 import read_whisper
+    from stepwave.models.encoder import WHISPER_BASE, AudioEncoder
+    from stepwave.models.nano_speech_tokenizer import NanoSpeechTokenizer, NanoSpeechTokenizerConfig
+    from stepwave.models.whisper_decoder import WhisperDecoder, WhisperDecoderConfig
+    from stepwave.training.speech_tokenizer import SpeechTokenizerTraining, TokenizerItem, TokenizerWeights
+
+    whisper = read_whisper(folder / "starting" / "whisper-base" / "model.bin")
+    encoder, decoder = AudioEncoder(WHISPER_BASE), WhisperDecoder(WhisperDecoderConfig())
+    encoder.load_state_dict(whisper.encoder)
+    decoder.load_state_dict(whisper.decoder)
+    text_ids = PlainTokenizer.from_file(str(folder / "starting" / "whisper-base" / "tokenizer.json"))
+    prompt = [text_ids.token_to_id(f"<|{name}|>") for name in ("startoftranscript", "en", "transcribe", "notimestamps")]
+    end = text_ids.token_to_id("<|endoftext|>")
+    store = _store(folder, "features")
+
+    def items(recordings: list[Recording]) -> list[TokenizerItem]:
+        return [
+            TokenizerItem(r.id, (*prompt, *text_ids.encode(f" {r.text}", add_special_tokens=False).ids, end))
+            for r in recordings
+            if f"{r.id}.tap" in store
+        ]
+
+    recordings = _recordings(folder)
+    experiment = SpeechTokenizerTraining(
+        NanoSpeechTokenizer(NanoSpeechTokenizerConfig(), for_training=True),
+        encoder,
+        decoder,
+        store,
+        items([r for r in recordings if r.split == "train"]),
+        items([r for r in recordings if r.split == "check" and r.use == "real"])[:CHECKED_CLIPS],
+        TokenizerWeights(),
+        len(prompt),
+    )
+    config = TrainConfig(
+        "nano_speech_tokenizer", steps=1_500, optimisers={"tokenizer": OptimiserConfig(5e-4, warmup_steps=50)}
+    )
+    return Run(config, experiment)
+
+
+def nano_adaptor(folder: Path, device: str) -> Run:
+    """Stage 1: the adaptor alone, by CTC against the language model's frozen token embeddings.
+
+    The report trains it through the frozen language model on 100 B tokens; this start needs minutes (docs/nano.md).
+    """
+    from stepwave.models.adaptor import NANO_ADAPTOR, Adaptor
+    from stepwave.training.adaptor_alignment import AdaptorAlignment, AlignmentItem
+
+    language = nano_language_start(folder)
+    store = _store(folder, "features")
+
+    def items(recordings: list[Recording], readings: int) -> list[AlignmentItem]:
+        found = []
+        for recording in recordings:
+            tokens = tuple(language.tokenizer.encode(recording.text))
+            names = [recording.id] + [f"{recording.id}~{reading}" for reading in range(1, readings + 1)]
+            found += [AlignmentItem(name, tokens) for name in names if f"{name}.frames" in store]
+        return found
+
+    recordings = _recordings(folder)
+    checks = {
+        "librispeech": items([r for r in recordings if r.use == "real" and r.split == "check"], 0)[:CHECKED_CLIPS],
+        "ljspeech": items([r for r in recordings if r.use == "ljspeech"], 0)[:CHECKED_CLIPS],
+    }
+    experiment = AdaptorAlignment(
+        Adaptor(NANO_ADAPTOR), language.embeddings, store, items([r for r in recordings if r.split == "train"], 9), checks
+    )
+    config = TrainConfig(
+        "nano_adaptor", steps=1_500, optimisers={"adaptor": OptimiserConfig(1e-3, warmup_steps=100, clip_norm=5.0)}
+    )
+    return Run(config, experiment)
+
+
+def nano_flow(folder: Path, device: str) -> Run:
+    """Flow matching from codes to mel on all human-sounding voices; the report's is CosyVoice 2's, far larger."""
+    from stepwave.models.flow import FlowMatching
+    from stepwave.models.flow_config import FlowConfig
+    from stepwave.training.flow import FlowTraining
+
+    codes = _store(folder, "codes")
+    recordings = [r for r in _recordings(folder) if f"{r.id}.codes" in codes]
+    recordings = [r for r in recordings if not r.voice.startswith(("flite/", "espeak/")) and r.voice != "asterisk"]
+    # The assistant's voice is what nano says; it is drawn twice as often.
+    heard = [r for r in recordings if r.split == "train"] + [r for r in recordings if r.use in ("answer", "tts")]
+    checks = [r for r in recordings if r.split == "check" and r.use == "real"][:CHECKED_CLIPS]
+    experiment = FlowTraining(FlowMatching(FlowConfig.nano()), heard, checks, codes, _store(folder, "speakers"))
+    config = TrainConfig(
+        "nano_flow",
+        steps=3_000,
+        optimisers={"flow": OptimiserConfig(1e-3, warmup_steps=200)},
+        precision="bfloat16",
+        log_every=25,
+    )
+    return Run(config, experiment)
+
+
+def nano_speech_text(folder: Path, device: str) -> Run:
+    """Text and speech tokens together: transcribe, read aloud, answer aloud. The report's stages 2 to 4 and SFT in one.
+
+    The report trains 1.4 T tokens in four stages; this run sees about a millionth of that, so conversations and
+    readings come from the start, and the adaptor goes on learning.
+    """
+    from stepwave.data.rendering import Renderer
+    from stepwave.models.adaptor import NANO_ADAPTOR, Adaptor
+    from stepwave.models.decoder import Decoder, DecoderConfig
+    from stepwave.training.speech_text import SpeechTextTraining
+    from stepwave.training.state import model_weights, newest_state
+
+    language = nano_language_start(folder)
+    features, codes = _store(folder, "features"), _store(folder, "codes")
+    aligned = newest_state(folder / "training" / "nano_adaptor")
+    if aligned is None:
+        raise ConfigError("the adaptor is not trained yet; run `stepwave train nano_adaptor` first")
+    adaptor = Adaptor(NANO_ADAPTOR)
+    weights = model_weights(aligned)
+    adaptor.load_state_dict(
+        {name.removeprefix("adaptor."): value for name, value in weights.items() if name.startswith("adaptor.")}
+    )
+    match_embedding_scale(adaptor, language.embeddings, features)
+    decoder = Decoder(DecoderConfig.smollm2(language.embeddings.shape[0]))
+    decoder.load_state_dict(language.state)
+    start_speech_embeddings(decoder, adaptor, features, codes, language.tokenizer.special.speech_base)
+    renderer = Renderer(language.tokenizer, NANO_PROMPTS)
+    examples, checks = nano_examples(folder, renderer, features, codes)
+    experiment = SpeechTextTraining(decoder, adaptor, language.tokenizer.special, features, examples, checks)
+    config = TrainConfig(
+        "nano_speech_text",
+        steps=4_000,
+        optimisers={
+            "decoder": OptimiserConfig(3e-4, warmup_steps=100, final_fraction=0.1, betas=(0.9, 0.95)),
+        },
+        precision="bfloat16",
+        save_every=250,
+        validate_every=250,
+    )
+    return Run(config, experiment)
+
+
+def _recordings(folder: Path) -> list[Recording]:
+    return read_recordings(folder / "recordings.jsonl")
+
+
+def _store(folder: Path, name: str) -> TensorStore:
+    return TensorStore(folder / name)

@@ -1,0 +1,1 @@
+"""Records, stores and batches: everything between prepared files and a training step."""

@@ -1,0 +1,1 @@
+"""Optimisation: experiments, their losses, and the trainer that runs, saves and resumes them."""

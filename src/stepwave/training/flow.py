@@ -1,0 +1,104 @@
+"""Trains flow matching: speech tokens and a speaker vector to mel. The loss itself belongs to the module."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from stepwave.data.recordings import Recording
+from stepwave.data.store import TensorStore
+from stepwave.facts.rates import OUTPUT_SAMPLE_RATE, SPEECH_MEL_PER_TOKEN
+from stepwave.models.flow import FlowMatching
+from stepwave.signal.files import read_audio
+from stepwave.signal.mel import speech_mel
+
+
+@dataclass(frozen=True)
+class FlowBatch:
+    """Codes `[b, n]`, mel `[b, 2n, 80]`, speaker vectors `[b, s]`, valid codes `[b]`."""
+
+    codes: Tensor
+    mel: Tensor
+    speaker: Tensor
+    lengths: Tensor
+
+
+class FlowTraining:
+    """The experiment: crops of recordings with known codes and voices."""
+
+    def __init__(
+        self,
+        flow: FlowMatching,
+        recordings: list[Recording],
+        checks: list[Recording],
+        codes: TensorStore,
+        speakers: TensorStore,
+        batch: int = 8,
+        crop: int = 125,
+        seed: int = 0,
+    ) -> None:
+        """`crop` is the longest stretch in codes (25 a second); mels are computed once and held in half precision."""
+        self.flow, self.seed, self.rows, self.crop = flow, seed, batch, crop
+        self.recordings = recordings
+        self.checks = checks
+        self.codes, self.speakers = codes, speakers
+        self.mels: dict[str, Tensor] = {}
+
+    def module(self) -> nn.Module:
+        """See `Experiment.module`."""
+        return self.flow
+
+    def parameters(self) -> dict[str, list[nn.Parameter]]:
+        """All of the flow."""
+        return {"flow": list(self.flow.parameters())}
+
+    def batch(self, step: int) -> FlowBatch:
+        """Random crops of random recordings."""
+        chooser = np.random.default_rng((self.seed, step))
+        chosen = chooser.integers(len(self.recordings), size=self.rows)
+        return self._collate([self.recordings[index] for index in chosen], chooser)
+
+    def _collate(self, recordings: list[Recording], chooser: np.random.Generator | None) -> FlowBatch:
+        codes, mels, speakers = [], [], []
+        for recording in recordings:
+            code, mel = self.codes[f"{recording.id}.codes"].long(), self._mel(recording)
+            count = min(len(code), len(mel) // SPEECH_MEL_PER_TOKEN)
+            start = 0 if chooser is None or count <= self.crop else int(chooser.integers(count - self.crop + 1))
+            stop = min(count, start + self.crop)
+            codes.append(code[start:stop])
+            mels.append(mel[SPEECH_MEL_PER_TOKEN * start : SPEECH_MEL_PER_TOKEN * stop].float())
+            speakers.append(self.speakers[f"{recording.voice}.speaker"].float())
+        return FlowBatch(
+            pad_sequence(codes, batch_first=True),
+            pad_sequence(mels, batch_first=True),
+            torch.stack(speakers),
+            torch.tensor([len(code) for code in codes]),
+        )
+
+    def _mel(self, recording: Recording) -> Tensor:
+        if recording.id not in self.mels:
+            samples = read_audio(recording.path, sample_rate=OUTPUT_SAMPLE_RATE).samples
+            self.mels[recording.id] = speech_mel(torch.from_numpy(samples)).T.half()
+        return self.mels[recording.id]
+
+    def losses(self, batch: FlowBatch) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        """The velocity's squared error."""
+        yield "flow", {"loss": self._loss(batch)}
+
+    def _loss(self, batch: FlowBatch) -> Tensor:
+        device = next(self.flow.parameters()).device
+        return self.flow.loss(
+            batch.codes.to(device), batch.mel.to(device), batch.speaker.to(device), batch.lengths.to(device)
+        )
+
+    def size(self, batch: FlowBatch) -> int:
+        """Valid mel frames."""
+        return int(batch.lengths.sum()) * SPEECH_MEL_PER_TOKEN
+
+    def validate(self) -> dict[str, float]:
+        """Mean loss on held-out recordings, with always the same noise (the caller fixes the seed)."""
+        losses = [float(self._loss(self._collate([recording], None))) for recording in self.checks]
+        return {"loss": sum(losses) / max(len(losses), 1)}
