@@ -148,14 +148,15 @@ def _matrix(layers: list[nn.Module], dtype: torch.dtype) -> Matrix:
     """Layers that read the same input, stacked into one."""
     quantised = [layer for layer in layers if isinstance(layer, QuantisedLinear)]
     plain = [layer for layer in layers if isinstance(layer, nn.Linear)]
-    biases = [layer.bias for layer in (*quantised, *plain) if layer.bias is not None]
+    known: list[QuantisedLinear | nn.Linear] = [*quantised, *plain]
+    biases: list[Tensor] = [layer.bias for layer in known if layer.bias is not None]
     bias = _copy(torch.cat(biases), dtype) if biases else None
     if len(quantised) == len(layers):
         return Matrix(
             torch.cat([layer.weight_int8 for layer in quantised]), torch.cat([layer.scale for layer in quantised]), bias
         )
     if len(plain) == len(layers):
-        return Matrix(_copy(torch.cat([cast(Tensor, layer.weight) for layer in plain]), dtype), None, bias)
+        return Matrix(_copy(torch.cat([layer.weight for layer in plain]), dtype), None, bias)
     raise ConfigError("fast decoder: q, k, v (or gate and up) must all be 8-bit or all be float.")
 
 
