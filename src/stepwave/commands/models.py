@@ -1,0 +1,79 @@
+"""`stepwave models`: which models there are, what a folder holds, and the conversion of released files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from stepwave.facts.errors import CheckpointNotFoundError
+
+app = typer.Typer(no_args_is_help=True, help="Find, check and convert models.")
+
+
+@app.command("list")
+def list_models() -> None:
+    """Show the known models and where each one is on this computer."""
+    from stepwave.checkpoints.locate import KNOWN_MODELS, locate
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("name", "where", "what"):
+        table.add_column(title, overflow="fold")
+    for model in KNOWN_MODELS:
+        try:
+            where = str(locate(model.name))
+        except CheckpointNotFoundError:
+            where = f"not here (hub: {model.hub_id})" if model.hub_id else "not here"
+        table.add_row(model.name, where, model.summary)
+    Console().print(table)
+
+
+@app.command()
+def check(
+    model: Annotated[str, typer.Argument(help="nano, a folder, or the hub id of a model in the local cache.")],
+    digests: Annotated[
+        bool, typer.Option("--digests", help="Also read every file and compare it with its recorded sha256.")
+    ] = False,
+) -> None:
+    """Print what a model folder holds, lacks or has wrong, part by part. Nothing is loaded: headers say enough.
+
+    Ends with exit code 1 where the model can't be used.
+    """
+    from stepwave.checkpoints.layouts import inspect_layout, open_layout
+    from stepwave.checkpoints.locate import locate
+    from stepwave.checkpoints.nano import check_digests
+
+    layout = open_layout(locate(model))
+    report = inspect_layout(layout)
+    table = Table(box=None, pad_edge=False)
+    for title in ("part", "state", "tensors", "values", "MB", "stored as"):
+        table.add_column(title, justify="right" if title in ("tensors", "values", "MB") else "left")
+    for part in report.parts:
+        state = "wrong" if part.problems else "good"
+        size = f"{part.size / 1e6:.1f}"
+        table.add_row(part.name, state, str(len(part.tensors)), f"{part.parameters:,}", size, part.types)
+    console = Console(soft_wrap=True)
+    console.print(f"{layout.folder} ({layout.kind} format)", highlight=False)
+    console.print(table)
+    problems = [*report.problems, *(check_digests(layout.folder) if digests else [])]
+    for name in layout.lacking:
+        console.print(f"lacks {name}", highlight=False)
+    for problem in problems:
+        console.print(str(problem), highlight=False, markup=False)
+    if problems or layout.lacking:
+        raise typer.Exit(1)
+    console.print("complete")
+
+
+@app.command()
+def convert(
+    folder: Annotated[Path, typer.Argument(help="Folder of a released model; its token2wav folder is added to.")],
+) -> None:
+    """Write safetensors beside the pickles and the ONNX file of a released model's token2wav folder, once."""
+    from stepwave.checkpoints.convert import convert as convert_folder
+
+    for path in convert_folder(folder):
+        typer.echo(str(path))
