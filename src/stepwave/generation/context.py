@@ -1,0 +1,94 @@
+"""What a model has read and written in one conversation: the ids, and their keys and values.
+
+The ids are the history: nothing is ever rendered or encoded again, and a token that was generated is the very token
+that the next turn sees. Roles, messages and tools are the business of `dialogue`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from stepwave.facts.errors import ConfigError
+from stepwave.models.audio_language_model import AudioLanguageModel
+from stepwave.text.template import Prompt
+
+
+class Context:
+    """One conversation with `model`; it belongs to one caller at a time. Several may share the model."""
+
+    def __init__(self, model: AudioLanguageModel, capacity: int = 512) -> None:
+        self.model = model
+        self._cache = model.decoder.new_cache(capacity=capacity)
+        self._ids: list[int] = []
+        self._hidden: Tensor | None = None
+
+    @property
+    def ids(self) -> list[int]:
+        """Everything read and written so far (a copy)."""
+        return list(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @property
+    def room(self) -> int:
+        """Positions left before the model's limit."""
+        return self.model.decoder.config.max_positions - len(self._ids)
+
+    @torch.inference_mode()
+    def read(self, prompt: Prompt) -> None:
+        """Append a prompt and its sound; only what is new is computed.
+
+        Raises ConfigError if it does not fit, and TemplateError if sound and placeholders disagree; both leave the
+        context as it was.
+        """
+        if not prompt.ids:
+            return
+        if len(prompt.ids) > self.room:
+            raise ConfigError(
+                f"the prompt has {len(prompt.ids)} positions and the conversation has room for {self.room} more; "
+                "shorten it or start a new conversation."
+            )
+        unread = self._ids[self._cache.lengths[0] :]
+        audio = self.model.encode(prompt.audio)
+        self._hidden = self.model.prefill(self._cache, torch.tensor([unread + prompt.ids]), audio)
+        self._ids += prompt.ids
+
+    def append(self, token: int) -> None:
+        """Append a token that was generated; it is computed when its successor is asked for."""
+        self._ids.append(token)
+        self._hidden = None
+
+    @torch.inference_mode()
+    def hidden(self) -> Tensor:
+        """Hidden state [1, h] after the last id, from which the next one is chosen. Raises ConfigError when empty."""
+        if self._hidden is None:
+            if not self._ids:
+                raise ConfigError("nothing was read yet, so nothing can be generated; read a prompt first.")
+            read = min(self._cache.lengths[0], len(self._ids) - 1)
+            unread = self._ids[read:]
+            if self.model.special.audio_patch in unread:
+                raise ConfigError("the context ends inside a piece of sound; read on before generating.")
+            self._cache.truncate(read)
+            if len(unread) == 1:
+                self._hidden = self.model.step(self._cache, unread)
+            else:
+                self._hidden = self.model.prefill(self._cache, torch.tensor([unread]))
+        return self._hidden
+
+    def rewind(self, length: int) -> None:
+        """Forget everything after the first `length` ids. Raises ConfigError if there are fewer."""
+        if not 0 <= length <= len(self._ids):
+            raise ConfigError(f"can't rewind a context of {len(self._ids)} ids to {length}.")
+        if length < len(self._ids):
+            self._cache.truncate(min(length, self._cache.lengths[0]))
+            del self._ids[length:]
+            self._hidden = None
+
+    def fork(self) -> Context:
+        """An independent copy: another answer to the same conversation."""
+        copy = Context.__new__(Context)
+        copy.model, copy._ids, copy._hidden = self.model, list(self._ids), self._hidden
+        copy._cache = self._cache.fork([0])
+        return copy

@@ -1,0 +1,153 @@
+"""Speech tokens of an answer turned into sound while the answer is still being generated.
+
+Events pass through; after speech codes, pieces of sound follow as `AudioDelta`. Codes are gathered before they go to
+the detokenizer: few at first, so that sound begins early, then more, since larger chunks cost less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Thread
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepwave.facts.errors import ConfigError
+from stepwave.facts.events import AudioDelta, Event, Finished, SpeechDelta
+from stepwave.facts.rates import OUTPUT_SAMPLE_RATE
+
+
+class SpeechStream(Protocol):
+    """What makes sound of codes: `models.detokenizer.DetokenizerStream`, or a stand-in."""
+
+    def push(self, codes: Sequence[int]) -> NDArray[np.float32]:
+        """Samples [n] at 24 kHz that are certain after these codes, often none."""
+        ...
+
+    def finish(self) -> NDArray[np.float32]:
+        """The samples that are left."""
+        ...
+
+
+@dataclass(frozen=True)
+class SpeakSettings:
+    """How codes are gathered into chunks; 25 codes are a second of sound."""
+
+    first_codes: int = 10
+    """Codes in the first chunk: the fewer, the earlier the sound begins."""
+    next_codes: int = 25
+    """Codes in every later chunk."""
+    overlap: bool = False
+    """Whether the detokenizer works in a thread of its own, while the next tokens are generated."""
+
+    def __post_init__(self) -> None:
+        if min(self.first_codes, self.next_codes) < 1:
+            raise ConfigError(
+                f"speaking: chunks of {self.first_codes} and {self.next_codes} codes came; each must be at least 1."
+            )
+
+
+def speak(events: Iterable[Event], stream: SpeechStream, settings: SpeakSettings | None = None) -> Iterator[Event]:
+    """Pass `events` on and add the sound of their speech codes, all of it before the `Finished` event.
+
+    Where `events` end without `Finished` (several generations with tool calls between them, say, with their endings
+    taken out) the rest of the sound comes last. An interrupted answer gets the sound of the codes it has.
+    """
+    settings = settings or SpeakSettings()
+    chunks = _chunks(events, settings)
+    return _overlapped(chunks, stream) if settings.overlap else _in_turn(chunks, stream)
+
+
+def _chunks(events: Iterable[Event], settings: SpeakSettings) -> Iterator[Event | tuple[int, ...] | None]:
+    """The events, chunks of codes as soon as they are full, and None where the sound is to be finished."""
+    codes: list[int] = []
+    size, open_end = settings.first_codes, True
+    for event in events:
+        if isinstance(event, Finished) and open_end:
+            if codes:
+                yield tuple(codes)
+            yield None
+            open_end = False
+        yield event
+        if isinstance(event, SpeechDelta):
+            codes += event.codes
+            while len(codes) >= size:
+                yield tuple(codes[:size])
+                del codes[:size]
+                size = settings.next_codes
+    if open_end:
+        if codes:
+            yield tuple(codes)
+        yield None
+
+
+def _sound(samples: NDArray[np.float32]) -> Iterator[Event]:
+    if len(samples):
+        yield AudioDelta(samples, OUTPUT_SAMPLE_RATE)
+
+
+def _in_turn(chunks: Iterable[Event | tuple[int, ...] | None], stream: SpeechStream) -> Iterator[Event]:
+    for item in chunks:
+        if item is None:
+            yield from _sound(stream.finish())
+        elif isinstance(item, tuple):
+            yield from _sound(stream.push(item))
+        else:
+            yield item
+
+
+class _Worker(Thread):
+    """Feeds a stream from one queue and puts the samples, or what went wrong, into another; None ends both."""
+
+    def __init__(self, stream: SpeechStream) -> None:
+        super().__init__(name="detokenizer", daemon=True)
+        self._stream = stream
+        self.codes: SimpleQueue[tuple[int, ...] | None] = SimpleQueue()
+        self.sound: SimpleQueue[NDArray[np.float32] | Exception | None] = SimpleQueue()
+        self.abandoned = False
+
+    def run(self) -> None:
+        try:
+            while (codes := self.codes.get()) is not None:
+                self.sound.put(self._stream.push(codes))
+            if not self.abandoned:
+                self.sound.put(self._stream.finish())
+        except Exception as error:  # raised again where the sound is taken out
+            self.sound.put(error)
+        self.sound.put(None)
+
+
+def _overlapped(chunks: Iterable[Event | tuple[int, ...] | None], stream: SpeechStream) -> Iterator[Event]:
+    worker = _Worker(stream)
+    worker.start()
+    ended = False
+    try:
+        for item in chunks:
+            if item is None:
+                worker.codes.put(None)
+                ended = True
+                yield from _drain(worker, wait=True)
+            elif isinstance(item, tuple):
+                worker.codes.put(item)
+            else:
+                yield item
+                yield from _drain(worker, wait=False)
+    finally:
+        if not ended:  # the caller stopped listening: let the thread end without computing what nobody hears
+            worker.abandoned = True
+            worker.codes.put(None)
+        worker.join()
+
+
+def _drain(worker: _Worker, *, wait: bool) -> Iterator[Event]:
+    """Sound that is ready; with `wait` everything up to the end."""
+    while wait or not worker.sound.empty():
+        samples = worker.sound.get()
+        if isinstance(samples, Exception):
+            raise samples
+        if samples is None:
+            return
+        yield from _sound(samples)
