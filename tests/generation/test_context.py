@@ -76,3 +76,16 @@ def test_generating_in_the_middle_of_sound_is_refused(model: AudioLanguageModel,
     context.rewind(prompt.spans[0][0] + 3)
     with pytest.raises(ConfigError, match="piece of sound"):
         context.hidden()
+
+
+def test_sound_that_was_encoded_before_is_not_encoded_again(
+    model: AudioLanguageModel, tiny_tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompt = heard(tiny_tokenizer, 1)
+    usual = Context(model)
+    usual.read(prompt)
+    rows = model.encode(prompt.audio)
+    monkeypatch.setattr(model, "encode", None)
+    context = Context(model)
+    context.read(prompt, rows)
+    torch.testing.assert_close(context.hidden(), usual.hidden())

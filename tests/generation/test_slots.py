@@ -121,3 +121,27 @@ def test_guards_out_of_range_are_refused() -> None:
     for wrong in ({"same_code": 0}, {"codes_per_text_token": 0}, {"loop_times": 1}):
         with pytest.raises(ConfigError):
             Guards(**wrong)
+
+
+def test_given_text_is_said_to_its_end_and_nothing_else(tiny_tokenizer: Tokenizer) -> None:
+    special = tiny_tokenizer.special
+    slots = follow([special.tts_start], special, Guards(loop_times=2), said=[65, 65, 65, 66])
+    for token in (65, 65, 65, 66):
+        assert ids_of(slots.choice()) == {token}
+        slots.push(token)
+        for code in range(4):
+            padding_too = token == 66
+            assert (special.speech_padding_id in ids_of(slots.choice())) == padding_too
+            slots.push(special.speech_id(code))
+    assert ids_of(slots.choice()) == {special.tts_pad, special.tts_end}
+    assert not slots.runaway
+
+
+def test_a_hum_ends_given_text_too(tiny_tokenizer: Tokenizer) -> None:
+    special = tiny_tokenizer.special
+    slots = follow([special.tts_start], special, Guards(same_code=4), said=[65, 66])
+    slots.push(65)
+    for _ in range(4):
+        slots.push(special.speech_id(7))
+    assert ids_of(slots.choice()) == {special.tts_end}
+    assert slots.runaway

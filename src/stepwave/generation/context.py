@@ -6,6 +6,8 @@ that the next turn sees. Roles, messages and tools are the business of `dialogue
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -37,9 +39,11 @@ class Context:
         return self.model.decoder.config.max_positions - len(self._ids)
 
     @torch.inference_mode()
-    def read(self, prompt: Prompt) -> None:
+    def read(self, prompt: Prompt, audio: Sequence[Tensor] | None = None) -> None:
         """Append a prompt and its sound; only what is new is computed.
 
+        `audio` is the prompt's sound where it has been encoded already (`AudioLanguageModel.encode`), so that two
+        conversations about one recording share the work.
         Raises ConfigError if it does not fit, and TemplateError if sound and placeholders disagree; both leave the
         context as it was.
         """
@@ -51,8 +55,8 @@ class Context:
                 "shorten it or start a new conversation."
             )
         unread = self._ids[self._cache.lengths[0] :]
-        audio = self.model.encode(prompt.audio)
-        self._hidden = self.model.prefill(self._cache, torch.tensor([unread + prompt.ids]), audio)
+        rows = self.model.encode(prompt.audio) if audio is None else audio
+        self._hidden = self.model.prefill(self._cache, self._row(unread + prompt.ids), rows)
         self._ids += prompt.ids
 
     def append(self, token: int) -> None:
@@ -74,8 +78,11 @@ class Context:
             if len(unread) == 1:
                 self._hidden = self.model.step(self._cache, unread)
             else:
-                self._hidden = self.model.prefill(self._cache, torch.tensor([unread]))
+                self._hidden = self.model.prefill(self._cache, self._row(unread))
         return self._hidden
+
+    def _row(self, ids: list[int]) -> Tensor:
+        return torch.tensor([ids], device=self._cache.keys[0].device)
 
     def rewind(self, length: int) -> None:
         """Forget everything after the first `length` ids. Raises ConfigError if there are fewer."""

@@ -37,6 +37,8 @@ class DecodeSettings:
     """Ids that end the answer; None for `<|EOT|>` and `<|endoftext|>`."""
     guards: Guards = field(default_factory=Guards)
     """Limits for answers that go round in circles."""
+    said: tuple[int, ...] | None = None
+    """Text ids of the spoken section where they are given and only the sound is to be chosen, as in reading aloud."""
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1:
@@ -84,7 +86,7 @@ class _Answer:
         self._special = context.model.special
         stop_ids = settings.stop_ids
         self._stop_ids = (self._special.eot, self._special.end_of_text) if stop_ids is None else stop_ids
-        self._slots: Slots = follow(context.ids, self._special, settings.guards)
+        self._slots: Slots = follow(context.ids, self._special, settings.guards, settings.said)
         self._generator = new_generator(settings.text)
         self._seen = self._history()
         self._characters = tokenizer.stream()

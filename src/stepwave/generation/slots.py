@@ -59,9 +59,12 @@ class Choice(NamedTuple):
 class Slots:
     """Follows one answer id by id. `choice` tells what may come next, `push` takes what came."""
 
-    def __init__(self, special: SpecialTokens, guards: Guards | None = None) -> None:
+    def __init__(self, special: SpecialTokens, guards: Guards | None = None, said: Sequence[int] | None = None) -> None:
+        """`said` is the text of the spoken section where the caller has it: its sound alone is chosen then, and may
+        not end before it."""
         self._special = special
         self._guards = guards or Guards()
+        self._said = said
         ids = torch.arange(special.speech_base)
         control = torch.tensor(sorted(token for token in special.control if token < special.speech_base))
         text = torch.ones(len(ids), dtype=torch.bool).index_fill(0, control, False)
@@ -74,6 +77,7 @@ class Slots:
         between = torch.zeros(high - low + 1, dtype=torch.bool).index_fill(0, closing - low, True)
         self._padded = Choice(slice(low, high + 1), between)
         self._speech = Choice(slice(special.speech_base, special.speech_padding_id + 1), None)
+        self._sounding = Choice(slice(special.speech_base, special.speech_padding_id), None)
         self.spoken = False
         self.runaway = False
         """Whether a guard stepped in."""
@@ -94,11 +98,16 @@ class Slots:
         special = self._special
         if not self.spoken:
             return self._plain
+        unsaid = () if self._said is None else self._said[self._spoken_texts :]
         if self._slot:
-            return Choice(slice(0, 0), None, special.speech_padding_id) if self._speech_over else self._speech
+            if self._speech_over:
+                return Choice(slice(0, 0), None, special.speech_padding_id)
+            return self._sounding if unsaid else self._speech
         if (self._text_over and self._speech_over) or self._close:
             return Choice(slice(0, 0), None, special.tts_end)
-        return self._padded if self._text_over else self._text
+        if unsaid:
+            return Choice(slice(0, 0), None, unsaid[0])
+        return self._text if self._said is None and not self._text_over else self._padded
 
     def push(self, token: int) -> None:
         """Follow one id; ids outside the pattern (of a prompt, say) are taken for what they are."""
@@ -145,7 +154,7 @@ class Slots:
             self._close = self.runaway = True
 
     def _watch_text(self) -> None:
-        if not has_loop(self._texts, self._guards.loop_period, self._guards.loop_times):
+        if self._said is not None or not has_loop(self._texts, self._guards.loop_period, self._guards.loop_times):
             return
         self.runaway = True
         if self.spoken:
@@ -163,9 +172,11 @@ def has_loop(ids: Sequence[int], period: int, times: int) -> bool:
     return False
 
 
-def follow(ids: Sequence[int], special: SpecialTokens, guards: Guards | None = None) -> Slots:
+def follow(
+    ids: Sequence[int], special: SpecialTokens, guards: Guards | None = None, said: Sequence[int] | None = None
+) -> Slots:
     """The state of an answer that begins after the prompt `ids`: inside a spoken section if they end in an open one."""
-    slots = Slots(special, guards)
+    slots = Slots(special, guards, said)
     borders = (special.tts_start, special.tts_end, special.bot, special.eot)
     last = next((index for index in range(len(ids) - 1, -1, -1) if ids[index] in borders), len(ids))
     if last < len(ids) and ids[last] == special.tts_start:
