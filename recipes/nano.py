@@ -4,6 +4,8 @@ Every figure that departs from the report's recipe (section 3.2) is written besi
 `stepwave prepare nano` left under the runs folder.
 """
 
+import json
+import random
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +13,12 @@ import torch
 from torch import Tensor
 
 from stepwave.data.recordings import Recording, read_recordings
+from stepwave.data.rendering import Renderer, TrainingExample
 from stepwave.data.store import TensorStore
-from stepwave.training.config import OptimiserConfig, TrainConfig
-from stepwave.text.tokenizer import Tokenizer
+from stepwave.facts.errors import ConfigError
 from stepwave.text.prompts import NANO_PROMPTS
+from stepwave.text.tokenizer import Tokenizer
+from stepwave.training.config import OptimiserConfig, TrainConfig
 from stepwave.training.run import Run
 
 CHECKED_CLIPS = 24
@@ -72,44 +76,46 @@ def nano_vocoder(folder: Path, device: str) -> Run:
 
 
 def nano_speech_tokenizer(folder: Path, device: str) -> Run:
-    """Codes from Whisper base's fourth block; the paper's tokenizer is CosyVoice 2's, trained on far more speech."""
+    """Codes from the encoder's 25 Hz frames; the paper's tokenizer is CosyVoice 2's, trained on far more speech."""
     from tokenizers import Tokenizer as PlainTokenizer
 
     from stepwave.checkpoints.ctranslate2 import read_whisper
-    from stepwave.models.encoder import WHISPER_BASE, AudioEncoder
     from stepwave.models.nano_speech_tokenizer import NanoSpeechTokenizer, NanoSpeechTokenizerConfig
     from stepwave.models.whisper_decoder import WhisperDecoder, WhisperDecoderConfig
-    from stepwave.training.speech_tokenizer import SpeechTokenizerTraining, TokenizerItem, TokenizerWeights
+    from stepwave.training.speech_tokenizer import SpeechTokenizerTraining, TokenizerItem, TokenizerPlan
 
-    whisper = read_whisper(folder / "starting" / "whisper-base" / "model.bin")
-    encoder, decoder = AudioEncoder(WHISPER_BASE), WhisperDecoder(WhisperDecoderConfig())
-    encoder.load_state_dict(whisper.encoder)
-    decoder.load_state_dict(whisper.decoder)
+    decoder = WhisperDecoder(WhisperDecoderConfig())
+    decoder.load_state_dict(read_whisper(folder / "starting" / "whisper-base" / "model.bin").decoder)
     text_ids = PlainTokenizer.from_file(str(folder / "starting" / "whisper-base" / "tokenizer.json"))
     prompt = [text_ids.token_to_id(f"<|{name}|>") for name in ("startoftranscript", "en", "transcribe", "notimestamps")]
     end = text_ids.token_to_id("<|endoftext|>")
     store = _store(folder, "features")
 
     def items(recordings: list[Recording]) -> list[TokenizerItem]:
-        return [
-            TokenizerItem(r.id, (*prompt, *text_ids.encode(f" {r.text}", add_special_tokens=False).ids, end))
-            for r in recordings
-            if f"{r.id}.tap" in store
-        ]
+        found = []
+        for recording in recordings:
+            ids = (*prompt, *text_ids.encode(f" {recording.text}", add_special_tokens=False).ids, end)
+            for reading in ("", "~1"):
+                if f"{recording.id}{reading}.frames" in store and (recording.split == "train" or not reading):
+                    path = None if reading else recording.path
+                    found.append(TokenizerItem(f"{recording.id}{reading}", path, recording.text, ids))
+        return found
 
     recordings = _recordings(folder)
     experiment = SpeechTokenizerTraining(
         NanoSpeechTokenizer(NanoSpeechTokenizerConfig(), for_training=True),
-        encoder,
         decoder,
         store,
         items([r for r in recordings if r.split == "train"]),
         items([r for r in recordings if r.split == "check" and r.use == "real"])[:CHECKED_CLIPS],
-        TokenizerWeights(),
+        TokenizerPlan(),
         len(prompt),
     )
     config = TrainConfig(
-        "nano_speech_tokenizer", steps=1_500, optimisers={"tokenizer": OptimiserConfig(5e-4, warmup_steps=50)}
+        "nano_speech_tokenizer",
+        steps=700,
+        optimisers={"tokenizer": OptimiserConfig(2e-3, warmup_steps=50)},
+        precision="bfloat16",
     )
     return Run(config, experiment)
 
@@ -176,9 +182,9 @@ def nano_speech_text(folder: Path, device: str) -> Run:
     The report trains 1.4 T tokens in four stages; this run sees about a millionth of that, so conversations and
     readings come from the start, and the adaptor goes on learning.
     """
-    from stepwave.data.rendering import Renderer
     from stepwave.models.adaptor import NANO_ADAPTOR, Adaptor
     from stepwave.models.decoder import Decoder, DecoderConfig
+    from stepwave.training.speech_start import match_embedding_scale, start_speech_embeddings
     from stepwave.training.speech_text import SpeechTextTraining
     from stepwave.training.state import model_weights, newest_state
 
@@ -196,8 +202,7 @@ def nano_speech_text(folder: Path, device: str) -> Run:
     decoder = Decoder(DecoderConfig.smollm2(language.embeddings.shape[0]))
     decoder.load_state_dict(language.state)
     start_speech_embeddings(decoder, adaptor, features, codes, language.tokenizer.special.speech_base)
-    renderer = Renderer(language.tokenizer, NANO_PROMPTS)
-    examples, checks = nano_examples(folder, renderer, features, codes)
+    examples, checks = _conversations(folder, Renderer(language.tokenizer, NANO_PROMPTS), features, codes)
     experiment = SpeechTextTraining(decoder, adaptor, language.tokenizer.special, features, examples, checks)
     config = TrainConfig(
         "nano_speech_text",
@@ -210,6 +215,51 @@ def nano_speech_text(folder: Path, device: str) -> Run:
         validate_every=250,
     )
     return Run(config, experiment)
+
+
+def _conversations(
+    folder: Path, renderer: Renderer, features: TensorStore, codes: TensorStore
+) -> tuple[list[TrainingExample], dict[str, list[TrainingExample]]]:
+    """Every transcription, reading and answer that the prepared recordings allow; and a few of each held out."""
+    recordings = [r for r in _recordings(folder) if f"{r.id}.frames" in features]
+    spoken = {r.text: codes[f"{r.id}.codes"].tolist() for r in recordings if r.use in ("answer", "tts")}
+    answers: dict[str, list[str]] = {}
+    for line in (folder / "dialogues.jsonl").read_text(encoding="utf-8").splitlines():
+        dialogue = json.loads(line)
+        answers.setdefault(dialogue["question"], []).append(dialogue["answer"])
+    chooser = random.Random(0)
+    examples: list[TrainingExample] = []
+    checks: dict[str, list[TrainingExample]] = {"transcribe": [], "read": [], "answer": []}
+    for recording in recordings:
+        said = answers.get(recording.text, []) if recording.use == "question" else []
+        said = [answer for answer in said if answer in spoken]
+        names = [recording.id] + [f"{recording.id}~{reading}" for reading in range(1, 10)]
+        for name in names:
+            if f"{name}.frames" not in features:
+                continue
+            frames = features.length(f"{name}.frames")
+            transcription = renderer.transcription(name, frames, recording.text)
+            if recording.split == "check":
+                checks["transcribe"] += [transcription] if recording.use == "real" else []
+                continue
+            # The assistant's own voice is heard too, but a fifth of it is enough for one voice.
+            if recording.use not in ("answer", "tts") or chooser.random() < 0.2:
+                examples.append(transcription)
+            if said:
+                answer = chooser.choice(said)
+                examples += [renderer.answer(name, frames, answer, spoken[answer])] * 2
+    readings = [renderer.reading(text, code) for text, code in spoken.items()]
+    held_out = set(chooser.sample(range(len(readings)), min(24, len(readings) // 10)))
+    examples += [reading for index, reading in enumerate(readings) if index not in held_out] * 2
+    checks["read"] = [readings[index] for index in sorted(held_out)]
+    talk = [(question, answer) for question, given in answers.items() for answer in given]
+    examples += [renderer.chat(*pair) for pair in chooser.sample(talk, min(1_500, len(talk)))]
+    spoken_answers = [example for example in examples if example.task == "answer"]
+    for example in chooser.sample(spoken_answers, min(24, len(spoken_answers) // 20)):
+        checks["answer"].append(example)
+        examples = [other for other in examples if other != example]
+    checks["transcribe"] = checks["transcribe"][:CHECKED_CLIPS]
+    return examples, checks
 
 
 def _recordings(folder: Path) -> list[Recording]:

@@ -1,4 +1,4 @@
-"""Runs a trained speech tokenizer over stored encoder states: `ID.codes` for every recording that has `ID.tap`."""
+"""Runs a trained speech tokenizer over stored encoder frames: `ID.codes` for every recording, `ID.frames` given."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +14,12 @@ def store_codes(tokenizer: NanoSpeechTokenizer, features: TensorStore, folder: P
     """Store int16 codes `[n]` (25 a second) of everything not coded yet; yields how many are done."""
     tokenizer.eval()
     stored = TensorStore(folder)
-    names = [name.removesuffix(".tap") for name in features if name.endswith(".tap")]
+    # Augmented readings (`ID~1`) are only heard; what nano says is coded from clean sound.
+    names = [name.removesuffix(".frames") for name in features if name.endswith(".frames") and "~" not in name]
     with StoreWriter(folder) as writer:
         for done, name in enumerate(names, 1):
             if f"{name}.codes" not in stored:
-                states = features[f"{name}.tap"].float()[None]
-                codes, lengths = tokenizer.encode(states, torch.tensor([states.shape[1]]))
-                writer.add(f"{name}.codes", codes[0, : int(lengths)].to(torch.int16))
+                frames = features[f"{name}.frames"].float()[None]
+                codes = tokenizer.encode(frames, torch.tensor([frames.shape[1]]))
+                writer.add(f"{name}.codes", codes[0].to(torch.int16))
             yield done

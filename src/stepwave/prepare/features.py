@@ -1,7 +1,6 @@
 """Runs the frozen audio encoder once over all recordings and stores what training reads.
 
-Stored per recording id: `ID.frames` (the encoder's 25 Hz output `[E, width]`) and, where speech tokens will be needed,
-`ID.tap` (50 Hz states `[S, width]` after the speech tokenizer's tap block). `ID~1.frames` and so on are augmented
+Stored per recording id: `ID.frames`, the encoder's 25 Hz output `[E, width]`; `ID~1.frames` and so on are augmented
 readings of the same recording. Half precision; a second call computes only what is missing.
 """
 
@@ -17,7 +16,7 @@ from torch import Tensor
 from stepwave.data.recordings import Recording
 from stepwave.data.store import StoreWriter, TensorStore
 from stepwave.facts.rates import INPUT_SAMPLE_RATE, PIECE_SAMPLES, valid_mel_frames
-from stepwave.models.encoder import AudioEncoder, attended_states
+from stepwave.models.encoder import AudioEncoder
 from stepwave.prepare.augment import Augmenter
 from stepwave.signal.files import read_audio
 from stepwave.signal.mel import log_mel
@@ -27,9 +26,6 @@ from stepwave.signal.mel import log_mel
 class FeaturePlan:
     """What is stored for a recording, by its use."""
 
-    tap_layer: int = 4
-    tapped: frozenset[str] = frozenset({"answer", "tts", "asr", "real"})
-    """Uses whose 50 Hz states are stored for the speech tokenizer."""
     augmented: frozenset[str] = frozenset({"asr", "question", "real"})
     """Uses that get augmented readings."""
     readings: int = 1
@@ -55,7 +51,6 @@ def store_features(
             readings = 0
             if recording.split == "train" and recording.use in plan.augmented:
                 readings = plan.real_readings if recording.use == "real" else plan.readings
-            tapped = recording.use in plan.tapped
             names = [recording.id] + [f"{recording.id}~{reading}" for reading in range(1, readings + 1)]
             missing = [name for name in names if f"{name}.frames" not in stored]
             if not missing:
@@ -66,19 +61,13 @@ def store_features(
                 if name != recording.id:
                     chooser = np.random.default_rng((seed, zlib.crc32(name.encode())))
                     samples = augment(clean, chooser)[:PIECE_SAMPLES]
-                tap, frames = encode(encoder, torch.from_numpy(samples), plan.tap_layer)
-                writer.add(f"{name}.frames", frames)
-                if tapped and name == recording.id:
-                    writer.add(f"{name}.tap", tap)
+                writer.add(f"{name}.frames", encode(encoder, torch.from_numpy(samples)))
                 seconds += len(samples) / INPUT_SAMPLE_RATE
             yield done, seconds
 
 
-def encode(encoder: AudioEncoder, samples: Tensor, tap_layer: int) -> tuple[Tensor, Tensor]:
-    """Tap states `[S, w]` and 25 Hz frames `[E, w]` of 16 kHz samples `[n]`, at most one 25 s piece."""
-    mel = log_mel(samples, encoder.config.bands)[None]
+def encode(encoder: AudioEncoder, samples: Tensor) -> Tensor:
+    """25 Hz frames `[E, w]` of 16 kHz samples `[n]`, at most one 25 s piece."""
     length = torch.tensor([valid_mel_frames(len(samples))])
-    tap = encoder.hidden(mel, length, tap_layer)
-    states = encoder.run_blocks(tap, attended_states(length, mel.shape[2]), tap_layer)
-    count = int((length + 1) // 2 // 2)
-    return tap[0, : 2 * count], encoder.pool(states)[0, :count]
+    frames, count = encoder(log_mel(samples, encoder.config.bands)[None], length)
+    return frames[0, : int(count)]

@@ -6,7 +6,7 @@ Every choice is drawn from a seed. Texts or voices that a check uses never occur
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stepwave.prepare.synthesis import Utterance
@@ -18,11 +18,11 @@ ASSISTANT_VOICE = "kokoro/af_heart"
 HELD_OUT_VOICES = ("kokoro/af_nova", "kokoro/am_fenrir", "kokoro/bf_lily", "kokoro/bm_lewis")
 """Never heard in training: the checks ask their questions in these."""
 
-CHEAP_VOICES = (
-    "piper/joe piper/joe piper/joe flite/awb flite/rms flite/slt flite/kal16 "
-    "espeak/en-us espeak/en-gb espeak/en-us+f3 espeak/en-us+m3"
-).split()
+CHEAP_VOICES = ["piper/joe", "piper/joe", "piper/joe", "flite/awb", "flite/rms", "flite/slt", "flite/kal16", "espeak/en-us", "espeak/en-gb", "espeak/en-us+f3", "espeak/en-us+m3"]
 """Rule-based and light voices that cost next to nothing; `joe`, the most human of them, is drawn more often."""
+
+
+_TRAINING_AMOUNTS = ("assistant_sentences", "varied_sentences", "cheap_sentences", "questions", "cheap_questions")
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,11 @@ class NanoAmounts:
     cheap_questions: int = 2400
     checked_sentences: int = 100
     checked_questions: int = 50
+
+    def scaled(self, factor: float) -> "NanoAmounts":
+        """The same mixture, `factor` times as much; what is kept for checks stays as it is."""
+        amounts = {name: round(factor * getattr(self, name)) for name in _TRAINING_AMOUNTS}
+        return replace(self, **amounts)
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,7 @@ Samples = NDArray[np.float32]
 SYNTHESIS_RATE = 24_000
 """Every voice is brought to this sample rate, in Hz."""
 
-KOKORO_ENGLISH = (
-    "af_alloy af_aoede af_bella af_heart af_jessica af_kore af_nicole af_nova af_river af_sarah af_sky "
-    "am_adam am_echo am_eric am_fenrir am_liam am_michael am_onyx am_puck am_santa "
-    "bf_alice bf_emma bf_isabella bf_lily bm_daniel bm_fable bm_george bm_lewis"
-).split()
+KOKORO_ENGLISH = ["af_alloy", "af_aoede", "af_bella", "af_heart", "af_jessica", "af_kore", "af_nicole", "af_nova", "af_river", "af_sarah", "af_sky", "am_adam", "am_echo", "am_eric", "am_fenrir", "am_liam", "am_michael", "am_onyx", "am_puck", "am_santa", "bf_alice", "bf_emma", "bf_isabella", "bf_lily", "bm_daniel", "bm_fable", "bm_george", "bm_lewis"]
 """Kokoro's English voices; the first letter is the accent (American, British)."""
 
 KOKORO_MAX_PHONEMES = 500
@@ -113,8 +109,8 @@ class PiperVoice:
 
     def __init__(self, points: StartingPoints, threads: int = 1) -> None:
         try:
-            import onnxruntime
             import misaki.espeak  # noqa: F401  (points phonemizer to the bundled espeak-ng library)
+            import onnxruntime
             from phonemizer.backend import EspeakBackend
         except ImportError:
             raise MissingExtraError("train") from None

@@ -1,9 +1,10 @@
-"""Trains nano's speech tokenizer: codes from which Whisper's own decoder can still read what was said.
+"""Trains nano's speech tokenizer: codes from which words, sound and Whisper's own decoder can be read.
 
 As in the S3 tokenizer (CosyVoice 2, section 2.2) a quantiser sits inside a speech recogniser and is trained with its
-loss. Here the recogniser stays frozen and its states are cached, so only the small stacks around the quantiser learn:
-rebuilt states shall be like the original ones (regression), and the frozen rest of the recogniser shall read the same
-text from them (cross-entropy).
+loss. Here the recogniser stays frozen and its frames are cached, so only the small stacks around the quantiser learn.
+The recogniser's loss alone says too little per step for minutes of training (docs/log.md), so dense ones stand beside
+it: letters by CTC, the frames themselves, and the mel that the codes shall later be turned into, given the
+recording's mean mel, which leaves the voice out of the codes.
 """
 
 from collections.abc import Iterator
@@ -15,129 +16,206 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from stepwave.data.batches import LengthBatches
+from stepwave.data.rendering import IGNORED
 from stepwave.data.store import TensorStore
+from stepwave.facts.rates import OUTPUT_SAMPLE_RATE, SPEECH_MEL_PER_TOKEN
 from stepwave.layers.attention import length_mask
-from stepwave.models.encoder import AudioEncoder
 from stepwave.models.fsq import code_usage, codes_of, digit_entropy, quantise
 from stepwave.models.nano_speech_tokenizer import NanoSpeechTokenizer
 from stepwave.models.whisper_decoder import WhisperDecoder
+from stepwave.signal.files import read_audio
+from stepwave.signal.mel import speech_mel
 
-IGNORED = -100
+LETTERS = " 'abcdefghijklmnopqrstuvwxyz"
+"""What CTC spells; its blank is 0 and a letter's label is 1 + its place here."""
+MEL_BANDS = 80
 
 
 @dataclass(frozen=True)
 class TokenizerItem:
-    """A recording with stored tap states, and Whisper's ids of its text, prompt first and end last."""
+    """A reading of a recording with stored frames, its text, and Whisper's ids of it, prompt first and end last."""
 
     name: str
+    path: str | None
+    """The recording's sound, for the mel; None for augmented readings, which codes should hear through."""
+    text: str
     ids: tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class TokenizerWeights:
-    """Weights of the parts of the loss."""
+class TokenizerPlan:
+    """Weights of the parts of the loss, and how often the dear one is paid for."""
 
-    states: float = 1.0
-    """Smooth L1 between rebuilt and original normalised states."""
-    text: float = 0.3
+    letters: float = 1.0
+    """CTC loss per letter."""
+    mel: float = 2.0
+    """L1 of the natural-log mel."""
+    frames: float = 0.5
+    """Smooth L1 between rebuilt and original normalised frames."""
+    text: float = 0.5
     """Whisper decoder's cross-entropy."""
     diversity: float = 0.1
     """1 minus the mean entropy of the digits' levels."""
+    text_every: int = 2
+    """Steps from one that computes the Whisper decoder's loss to the next."""
+    continuous_steps: int = 100
+    """Steps at the start without rounding: the stacks on both sides first agree on what to say."""
+    budget: int = 3_000
+    """Padded 25 Hz frames per step."""
 
 
 @dataclass(frozen=True)
 class TokenizerBatch:
-    """States `[b, S, w]` (S even), valid counts `[b]`, input ids `[b, t]`, labels `[b, t]` (-100 where none)."""
+    """Frames `[b, n, w]`, valid counts `[b]`, and everything that shall be read from their codes."""
 
-    states: Tensor
+    frames: Tensor
     lengths: Tensor
     ids: Tensor
+    """Whisper's input ids `[b, t]`."""
     labels: Tensor
+    """What follows each of them `[b, t]`, -100 where nothing is asked."""
+    mel: Tensor
+    """Log mel `[b, 2n, 80]`, zeros where there is none."""
+    letters: Tensor
+    """CTC labels of all recordings, joined."""
+    letter_lengths: Tensor
+    with_text: bool
+    rounded: bool
 
 
 class SpeechTokenizerTraining:
-    """The experiment; `encoder` and `decoder` are Whisper's and stay frozen."""
+    """The experiment; `decoder` is Whisper's text decoder and stays frozen."""
 
     def __init__(
         self,
         tokenizer: NanoSpeechTokenizer,
-        encoder: AudioEncoder,
         decoder: WhisperDecoder,
         store: TensorStore,
         items: list[TokenizerItem],
         checks: list[TokenizerItem],
-        weights: TokenizerWeights,
+        plan: TokenizerPlan,
         prompt_length: int = 4,
-        budget: int = 6_000,
         seed: int = 0,
     ) -> None:
-        """`prompt_length` ids at the start of every item carry no loss; `budget` is in padded 50 Hz states."""
-        self.tokenizer, self.encoder, self.decoder = tokenizer, encoder.requires_grad_(False), decoder
-        self.decoder.requires_grad_(False)
-        self.store, self.items, self.checks, self.weights = store, items, checks, weights
+        """`prompt_length` ids at the start of every item carry no loss."""
+        self.decoder = decoder.requires_grad_(False)
+        self.store, self.items, self.checks, self.plan = store, items, checks, plan
         self.prompt_length = prompt_length
-        self.batches = LengthBatches([store.length(f"{item.name}.tap") for item in items], budget, seed)
-        sample = torch.cat([store[f"{item.name}.tap"].float() for item in items[:: max(1, len(items) // 100)]])
+        self.tokenizer = tokenizer
+        width = tokenizer.config.width
+        self.model = nn.ModuleDict(
+            {
+                "tokenizer": tokenizer,
+                # CTC needs more places than letters: two per code
+                "letters": nn.Linear(width, 2 * (1 + len(LETTERS))),
+                "mel": nn.Sequential(
+                    nn.Linear(width + MEL_BANDS, width), nn.SiLU(), nn.Linear(width, SPEECH_MEL_PER_TOKEN * MEL_BANDS)
+                ),
+            }
+        )
+        self.batches = LengthBatches([store.length(f"{item.name}.frames") for item in items], plan.budget, seed)
+        self.mels: dict[str, Tensor] = {}
+        sample = torch.cat([store[f"{item.name}.frames"].float() for item in items[:: max(1, len(items) // 200)]])
         tokenizer.set_statistics(sample)
 
     def module(self) -> nn.Module:
         """See `Experiment.module`; the frozen recogniser is not saved with it."""
-        return self.tokenizer
+        return self.model
 
     def parameters(self) -> dict[str, list[nn.Parameter]]:
-        """The stacks on both sides of the quantiser."""
-        return {"tokenizer": list(self.tokenizer.parameters())}
+        """The stacks on both sides of the quantiser, and the heads."""
+        return {"tokenizer": list(self.model.parameters())}
 
     def batch(self, step: int) -> TokenizerBatch:
         """See `Experiment.batch`."""
-        return self._collate([self.items[index] for index in self.batches(step)])
+        items = [self.items[index] for index in self.batches(step)]
+        return self._collate(items, step % self.plan.text_every == 0, step >= self.plan.continuous_steps)
 
-    def _collate(self, items: list[TokenizerItem]) -> TokenizerBatch:
-        states = [self.store[f"{item.name}.tap"].float() for item in items]
+    def _collate(self, items: list[TokenizerItem], with_text: bool = True, rounded: bool = True) -> TokenizerBatch:
+        frames = [self.store[f"{item.name}.frames"].float() for item in items]
         ids = [torch.tensor(item.ids[:-1]) for item in items]
         labels = [torch.tensor(item.ids[1:]) for item in items]
         for label in labels:
             label[: self.prompt_length - 1] = IGNORED
+        padded = pad_sequence(frames, batch_first=True)
+        mel = torch.zeros(len(items), SPEECH_MEL_PER_TOKEN * padded.shape[1], MEL_BANDS)
+        for row, item in enumerate(items):
+            sound = self._mel(item)[: SPEECH_MEL_PER_TOKEN * len(frames[row])]
+            mel[row, : len(sound)] = sound.float()
+        spelled = [torch.tensor(spell(item.text)) for item in items]
         return TokenizerBatch(
-            pad_sequence(states, batch_first=True),
-            torch.tensor([len(state) for state in states]),
+            padded,
+            torch.tensor([len(frame) for frame in frames]),
             pad_sequence(ids, batch_first=True, padding_value=0),
             pad_sequence(labels, batch_first=True, padding_value=IGNORED),
+            mel,
+            torch.cat(spelled),
+            torch.tensor([len(word) for word in spelled]),
+            with_text,
+            rounded,
         )
 
+    def _mel(self, item: TokenizerItem) -> Tensor:
+        if item.path is None:
+            return torch.zeros(0, MEL_BANDS)
+        if item.name not in self.mels:
+            samples = read_audio(item.path, sample_rate=OUTPUT_SAMPLE_RATE).samples
+            self.mels[item.name] = speech_mel(torch.from_numpy(samples)).T.half()
+        return self.mels[item.name]
+
     def losses(self, batch: TokenizerBatch) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Weighted sum of the three parts."""
+        """Weighted sum of the parts."""
         parts, _ = self._parts(batch)
-        total = (
-            self.weights.states * parts["states"]
-            + self.weights.text * parts["text"]
-            + self.weights.diversity * parts["diversity"]
-        )
-        yield "tokenizer", {"loss": total, **parts}
+        loss = torch.stack([getattr(self.plan, name) * part for name, part in parts.items()]).sum()
+        yield "tokenizer", {"loss": loss, **parts}
 
     def _parts(self, batch: TokenizerBatch) -> tuple[dict[str, Tensor], Tensor]:
         device = next(self.tokenizer.parameters()).device
-        self.encoder.to(device), self.decoder.to(device)
-        states, lengths = batch.states.to(device), batch.lengths.to(device)
-        bounded, code_lengths = self.tokenizer.bounded(states, lengths)
-        quantised = quantise(bounded)
-        rebuilt = self.tokenizer.reconstruct(quantised, code_lengths)
-        size = rebuilt.shape[1]
-        valid = length_mask(2 * code_lengths, size)
-        target = self.tokenizer.normalise(states[:, :size])
-        state_loss = F.smooth_l1_loss(rebuilt.float(), target, reduction="none").mean(-1)[valid].mean()
-        deep = self.encoder.run_blocks(self.tokenizer.denormalise(rebuilt), valid, self.tokenizer.config.tap_layer)
-        hidden = self.decoder(batch.ids.to(device), self.encoder.after_norm(deep), 2 * code_lengths)
-        labels = batch.labels.to(device)
+        frames, lengths = batch.frames.to(device), batch.lengths.to(device)
+        bounded = self.tokenizer.bounded(frames, lengths)
+        hidden, rebuilt = self.tokenizer.rebuild(quantise(bounded) if batch.rounded else bounded, lengths)
+        valid = length_mask(lengths, frames.shape[1])
+        distance = F.smooth_l1_loss(rebuilt.float(), self.tokenizer.normalise(frames), reduction="none")
+        parts = {
+            "letters": self._letter_loss(hidden, lengths, batch),
+            "mel": self._mel_loss(hidden, batch.mel.to(device)),
+            "frames": distance.mean(-1)[valid].mean(),
+            "diversity": 1 - digit_entropy(bounded[valid].float()).mean(),
+        }
+        if batch.with_text:
+            parts["text"] = self._text_loss(rebuilt, lengths, batch)
+        return parts, codes_of(quantise(bounded))[valid]
+
+    def _letter_loss(self, hidden: Tensor, lengths: Tensor, batch: TokenizerBatch) -> Tensor:
+        scores = self.model["letters"](hidden).unflatten(-1, (2, -1)).flatten(1, 2)
+        loss = F.ctc_loss(
+            F.log_softmax(scores.float(), -1).transpose(0, 1),
+            batch.letters.to(hidden.device),
+            2 * lengths,
+            batch.letter_lengths.to(hidden.device),
+            reduction="sum",
+            zero_infinity=True,
+        )
+        return loss / batch.letter_lengths.sum()
+
+    def _mel_loss(self, hidden: Tensor, mel: Tensor) -> Tensor:
+        present = mel.abs().sum(-1) > 0
+        if not present.any():
+            return hidden.new_zeros(())
+        mean = (mel * present[..., None]).sum(1, keepdim=True) / present.sum(1)[:, None, None].clamp_min(1)
+        told = torch.cat([hidden, mean.expand(-1, hidden.shape[1], -1)], -1)
+        made = mean + self.model["mel"](told).float().unflatten(-1, (SPEECH_MEL_PER_TOKEN, -1)).flatten(1, 2)
+        return F.l1_loss(made[present], mel[present])
+
+    def _text_loss(self, rebuilt: Tensor, lengths: Tensor, batch: TokenizerBatch) -> Tensor:
+        self.decoder.to(rebuilt.device)
+        labels = batch.labels.to(rebuilt.device)
+        hidden = self.decoder(batch.ids.to(rebuilt.device), self.tokenizer.denormalise(rebuilt), lengths)
         labelled = labels != IGNORED
-        text_loss = F.cross_entropy(self.decoder.logits(hidden[labelled]).float(), labels[labelled])
-        code_valid = length_mask(code_lengths, bounded.shape[1])
-        diversity = 1 - digit_entropy(bounded[code_valid].float()).mean()
-        parts = {"states": state_loss, "text": text_loss, "diversity": diversity}
-        return parts, codes_of(quantised)[code_valid]
+        return F.cross_entropy(self.decoder.logits(hidden[labelled]).float(), labels[labelled])
 
     def size(self, batch: TokenizerBatch) -> int:
-        """Valid 50 Hz states."""
+        """Valid frames."""
         return int(batch.lengths.sum())
 
     def validate(self) -> dict[str, float]:
@@ -152,3 +230,8 @@ class SpeechTokenizerTraining:
                 sums[name] = sums.get(name, 0.0) + float(value) / len(groups)
         usage = code_usage(torch.cat(codes))
         return {**sums, "codes_used": float(usage.used), "perplexity": usage.perplexity}
+
+
+def spell(text: str) -> list[int]:
+    """Letters of a text as CTC labels; whatever is not a letter, an apostrophe or a space is left out."""
+    return [1 + LETTERS.index(letter) for letter in " ".join(text.lower().split()) if letter in LETTERS]

@@ -1,0 +1,56 @@
+"""Starting values that spare the language model detours: the adaptor's scale, and the speech tokens' embeddings."""
+
+import torch
+from torch import Tensor
+
+from stepwave.data.store import TensorStore
+from stepwave.models.adaptor import Adaptor
+from stepwave.models.decoder import Decoder
+
+
+@torch.no_grad()
+def match_embedding_scale(adaptor: Adaptor, embeddings: Tensor, features: TensorStore, clips: int = 50) -> None:
+    """Give the adaptor's outputs the mean size of token embeddings, in place.
+
+    The CTC start (adaptor_alignment) learns directions under a layer norm: mean and size of an output are free there.
+    Both are linear in the last layer, so its rows are centred and scaled.
+    """
+    adaptor.linear2.weight -= adaptor.linear2.weight.mean(0)
+    adaptor.linear2.bias -= adaptor.linear2.bias.mean()
+    names = [name for name in features if name.endswith(".frames")]
+    outputs = torch.cat([adaptor(features[name].float()[None])[0] for name in names[:: max(1, len(names) // clips)]])
+    factor = embeddings.norm(dim=-1).mean() / outputs.norm(dim=-1).mean()
+    adaptor.linear2.weight *= factor
+    adaptor.linear2.bias *= factor
+
+
+@torch.no_grad()
+def start_speech_embeddings(
+    decoder: Decoder, adaptor: Adaptor, features: TensorStore, codes: TensorStore, speech_base: int
+) -> int:
+    """Set each speech token's embedding to the mean adaptor output over the frames that carry it; returns how many.
+
+    So a speech token enters the language model as the near-word that is heard while it sounds. Tokens that never
+    occur keep their rows.
+    """
+    table = decoder.model.embed_tokens.weight
+    sums = torch.zeros(table.shape[0] - speech_base, table.shape[1])
+    counts = torch.zeros(len(sums))
+    for name in codes:
+        frames = f"{name.removesuffix('.codes')}.frames"
+        if frames not in features:
+            continue
+        outputs = adaptor(features[frames].float()[None])[0]
+        ids = codes[name].long()
+        # An adaptor output covers two codes.
+        per_code = outputs.repeat_interleave(2, 0)[: len(ids)]
+        sums.index_add_(0, ids[: len(per_code)], per_code)
+        counts.index_add_(0, ids[: len(per_code)], torch.ones(len(per_code)))
+    seen = (counts > 0).nonzero()[:, 0]
+    mean = sums[seen] / counts[seen, None]
+    # Averages are smaller than single outputs; a token must not be fainter than a word.
+    size = table[:speech_base].norm(dim=-1).mean()
+    spread = 0.3 * torch.randn(mean.shape, generator=torch.Generator().manual_seed(0)) * mean.std()
+    rows = mean + spread
+    table[speech_base + seen] = rows * (size / rows.norm(dim=-1, keepdim=True))
+    return len(seen)
