@@ -1,0 +1,157 @@
+"""Runs a suite from beginning to end: material, answers, scores, report. Scores a stored run again without a model.
+
+run.json              suite, model, seed, what each check ran on
+CHECK.answers.jsonl   the answers, and CHECK/*.wav their sounds
+hearings.jsonl        what the listener heard
+scores.jsonl          every answer's score under every measure, with the texts compared
+report.md, .json, .png
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from stepwave.evaluation.answers import Answer, AnswerFile, make_folder
+from stepwave.evaluation.environment import environment
+from stepwave.evaluation.figures import Evidence, Figure, ScoredItem, apply
+from stepwave.evaluation.listener import Listener, RememberingListener
+from stepwave.evaluation.report import Report, write_report
+from stepwave.evaluation.runner import run_check, stored_answers, unanswered
+from stepwave.evaluation.subject import Subject
+from stepwave.evaluation.suites import SUITES, Check, Places, Suite
+from stepwave.facts.errors import ConfigError, OutputError, StepwaveError
+from stepwave.signal.atomic import replace_file
+
+RUN_FILE: Final = "run.json"
+HEARINGS_FILE: Final = "hearings.jsonl"
+SCORES_FILE: Final = "scores.jsonl"
+
+Progress = Callable[[str, int, int], None]
+"""Called with a check's name, items done and items in all."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What of a suite is run."""
+
+    suite: Suite
+    places: Places
+    only: str | None = None
+    """A check's name or the first part of several names; None for all."""
+    limit: int | None = None
+    """At most so many items per check, for a quick look; None for all."""
+    seed: int = 0
+    """Every random choice of the model follows from it and the item's name."""
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise ConfigError(f"got a limit of {self.limit} items; wanted at least 1, or no limit")
+        self.suite.chosen(self.only)
+
+
+def evaluate(plan: Plan, subject: Subject, listener: Listener, folder: Path, progress: Progress) -> Report:
+    """Ask, score and report. A check whose material or model part is missing is reported as not measured.
+
+    Raises:
+        ConfigError: `folder` holds answers of another model, suite or seed; or nothing could be measured at all.
+        OutputError: results can't be stored.
+    """
+    facts = _claimed(folder, plan, subject)
+    answered: list[tuple[Check, list[Answer]]] = []
+    not_measured: dict[str, str] = {}
+    for check in plan.suite.chosen(plan.only):
+        try:
+            items = check.items(plan.places)[: plan.limit]
+            if unanswered(check, items, folder):
+                facts["environments"][check.name] = environment()
+            answers = run_check(check, items, subject, folder, plan.seed, _for(progress, check))
+        except OutputError:
+            raise
+        except StepwaveError as error:
+            not_measured[check.name] = str(error)
+        else:
+            answered.append((check, answers))
+            _store_facts(folder, facts)
+    return _scored(plan.suite, answered, not_measured, listener, folder, facts, progress)
+
+
+def score_again(folder: Path, listener: Listener, progress: Progress) -> Report:
+    """Score what an earlier run left in `folder`; no model is loaded, and the material isn't needed.
+
+    Raises ConfigError where there is no such run, or its suite is unknown.
+    """
+    facts = _facts(folder)
+    if facts is None:
+        raise ConfigError(f"{folder} holds no run ({RUN_FILE} is missing); name the folder that a run was stored in")
+    suite = SUITES[facts["suite"]]
+    answered = [(check, stored_answers(check, folder)) for check in suite.checks]
+    return _scored(suite, [each for each in answered if each[1]], {}, listener, folder, facts, progress)
+
+
+def _scored(
+    suite: Suite,
+    answered: list[tuple[Check, list[Answer]]],
+    not_measured: dict[str, str],
+    listener: Listener,
+    folder: Path,
+    facts: dict[str, Any],
+    progress: Progress,
+) -> Report:
+    if not any(answers for _, answers in answered):
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in not_measured.items())
+        raise ConfigError(f"nothing of {suite.name} could be measured ({reasons or 'there are no items'})")
+    remembering = RememberingListener(listener, folder / HEARINGS_FILE)
+    figures: list[Figure] = []
+    scores: list[ScoredItem] = []
+    for check, answers in answered:
+        evidence = Evidence(AnswerFile(folder, check.name), remembering)
+        for done, measure in enumerate(check.measures):
+            progress(f"scoring {check.name}", done, len(check.measures))
+            figure, scored = apply(measure, check.name, answers, evidence)
+            figures.append(figure)
+            scores += scored
+        progress(f"scoring {check.name}", len(check.measures), len(check.measures))
+    lines = [json.dumps(asdict(score), ensure_ascii=False) + "\n" for score in scores]
+    replace_file(folder / SCORES_FILE, "".join(lines).encode())
+    cut = {check.name: sum(answer.status == "cut" for answer in answers) for check, answers in answered}
+    report = Report(suite, tuple(figures), not_measured, {**facts, "listener": listener.name}, cut, tuple(scores))
+    write_report(report, folder)
+    return report
+
+
+def _for(progress: Progress, check: Check) -> Callable[[int, int], None]:
+    return lambda done, total: progress(check.name, done, total)
+
+
+def _claimed(folder: Path, plan: Plan, subject: Subject) -> dict[str, Any]:
+    """The facts of the run in `folder`, stored if it is new, compared with those of today if it is not."""
+    facts = {"suite": plan.suite.name, "model": subject.name, "revision": subject.revision, "seed": plan.seed}
+    earlier = _facts(folder)
+    if earlier is None:
+        make_folder(folder)
+        _store_facts(folder, {**facts, "environments": {}})
+        return {**facts, "environments": {}}
+    for name in ("suite", "revision", "seed"):
+        if earlier.get(name) != facts[name]:
+            raise ConfigError(
+                f"{folder} holds answers for {name} {earlier.get(name)}, and now {name} is {facts[name]}; "
+                "choose another folder with -o, or delete that one"
+            )
+    return earlier
+
+
+def _store_facts(folder: Path, facts: dict[str, Any]) -> None:
+    replace_file(folder / RUN_FILE, json.dumps(facts, indent=1).encode())
+
+
+def _facts(folder: Path) -> dict[str, Any] | None:
+    path = folder / RUN_FILE
+    try:
+        facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} can't be read ({error}); choose another folder, or delete that one") from error
+    return facts

@@ -1,0 +1,88 @@
+"""Ways of scoring one answer: word errors of what was written or said, quality of sound, times.
+
+Each takes the stored answer and the evidence (sounds, a listener) and gives an amount per something, None where the
+question has no place in the measure, or UnscorableError where the answer lacks what is scored.
+"""
+
+from stepwave.evaluation.answers import Answer
+from stepwave.evaluation.figures import Evidence, Score, UnscorableError
+from stepwave.evaluation.metrics import normalised, wideband_pesq, word_errors
+
+
+def _compared(reference: str, hypothesis: str) -> Score:
+    counted = word_errors(reference, hypothesis)
+    if counted.words == 0:
+        raise UnscorableError("there are no words to compare with")
+    return Score(counted.errors, counted.words, normalised(reference), normalised(hypothesis))
+
+
+def transcript(answer: Answer, evidence: Evidence) -> Score:
+    """Word errors of the model's transcript against what is said."""
+    return _compared(answer.item.text, answer.text)
+
+
+def heard(answer: Answer, evidence: Evidence) -> Score:
+    """Word errors of what the model says it heard against what was asked."""
+    return _compared(answer.item.text, answer.heard)
+
+
+def read_back(answer: Answer, evidence: Evidence) -> Score:
+    """Word errors of the listener on the model's sound against the text that should be in it. Silence misses all."""
+    return _compared(answer.item.text, evidence.words(answer.sound))
+
+
+def sound_against_text(answer: Answer, evidence: Evidence) -> Score:
+    """Word errors of the listener on the answer's sound against the answer's own text."""
+    return _compared(answer.text, evidence.words(answer.sound))
+
+
+def original_read_back(answer: Answer, evidence: Evidence) -> Score:
+    """Word errors of the listener on the recording that the model's sound was made from."""
+    return _compared(answer.item.text, evidence.words(answer.original))
+
+
+def added_errors(answer: Answer, evidence: Evidence) -> Score:
+    """Word errors that the model's sound has more than its original, per word of the text."""
+    made, original = read_back(answer, evidence), original_read_back(answer, evidence)
+    return Score(made.amount - original.amount, made.per, original.hypothesis, made.hypothesis)
+
+
+def perceptual_quality(answer: Answer, evidence: Evidence) -> Score:
+    """Wide-band PESQ of the model's sound against its original."""
+    try:
+        return Score(wideband_pesq(evidence.samples(answer.original), evidence.samples(answer.sound)))
+    except ValueError as failure:
+        raise UnscorableError(str(failure)) from failure
+
+
+def accepted(answer: Answer, evidence: Evidence) -> Score | None:
+    """1 if the answer's text is among those accepted, else 0; None where nobody knows what is right."""
+    if not answer.item.accepted:
+        return None
+    right = {normalised(text) for text in answer.item.accepted}
+    return Score(float(normalised(answer.text) in right), 1.0, " | ".join(sorted(right)), normalised(answer.text))
+
+
+def first_sound(answer: Answer, evidence: Evidence) -> Score:
+    """Seconds from the question's end to the first sound."""
+    if not answer.arrivals:
+        raise UnscorableError("there is no sound")
+    return Score(answer.arrivals[0].after)
+
+
+def real_time_factor(answer: Answer, evidence: Evidence) -> Score:
+    """Seconds from the question's end to the reply's, per second of sound."""
+    if answer.sound_seconds == 0:
+        raise UnscorableError("there is no sound")
+    return Score(answer.seconds, answer.sound_seconds)
+
+
+def waiting(answer: Answer, evidence: Evidence) -> Score:
+    """Seconds of silence that someone who plays each piece as soon as it comes hears inside the reply."""
+    if not answer.arrivals:
+        raise UnscorableError("there is no sound")
+    silence, played_until = 0.0, answer.arrivals[0].after
+    for arrival in answer.arrivals:
+        silence += max(0.0, arrival.after - played_until)
+        played_until = max(played_until, arrival.after) + arrival.seconds
+    return Score(silence)

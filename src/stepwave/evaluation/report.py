@@ -1,0 +1,145 @@
+"""A run's figures for people and programs: a table, Markdown, JSON. The picture is drawn in `picture`."""
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from stepwave.evaluation.figures import Figure, ScoredItem, Target, Unit
+from stepwave.evaluation.picture import draw
+from stepwave.evaluation.suites import Suite
+from stepwave.signal.atomic import replace_file
+
+NAME: Final = "report"
+"""Of the files, before their endings."""
+_COLUMNS: Final = ("what", "measure", "value", "95 % interval", "n", "failed", "wanted", "reached")
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that is told of a run."""
+
+    suite: Suite
+    figures: tuple[Figure, ...]
+    """In the order of the suite."""
+    not_measured: dict[str, str]
+    """Checks that were to run and could not, each with the reason."""
+    facts: dict[str, Any]
+    """Model, seed, listener, what each check ran on."""
+    cut: dict[str, int]
+    """Per check, how many answers ran into the model's limit of length; they are scored as they are."""
+    scores: tuple[ScoredItem, ...] = ()
+    """What the figures are made of."""
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Show the figures as a table, and under it what is worth knowing about them."""
+    table = Table(title=f"{report.suite.name}: {report.suite.summary}", title_justify="left")
+    for column in _COLUMNS:
+        table.add_column(column, justify="right" if column in ("value", "n", "failed") else "left", overflow="fold")
+    before = None
+    for figure in report.figures:
+        if before is not None and before != figure.check:
+            table.add_section()
+        table.add_row(*_cells(report, figure, repeat=before != figure.check))
+        before = figure.check
+    console.print(table)
+    for line in _remarks(report):
+        console.print(line, highlight=False, markup=False)
+
+
+def write_report(report: Report, folder: Path) -> None:
+    """Store `report.md`, `report.json` and `report.png`. Raises OutputError, and MissingExtraError (the picture)."""
+    replace_file(folder / f"{NAME}.md", markdown(report).encode())
+    replace_file(folder / f"{NAME}.json", (json.dumps(_record(report), indent=1, allow_nan=False) + "\n").encode())
+    draw(report.figures, report.scores, folder / f"{NAME}.png", f"{report.suite.name}, model {report.facts['model']}")
+
+
+def markdown(report: Report) -> str:
+    """The same table and remarks as text."""
+    lines = [f"# {report.suite.name}: {report.suite.summary}", ""]
+    lines += [f"| {' | '.join(_COLUMNS)} |", "|---|---|--:|---|--:|--:|---|---|"]
+    lines += [f"| {' | '.join(_cells(report, figure, repeat=True))} |" for figure in report.figures]
+    return "\n".join([*lines, "", f"![figures]({NAME}.png)", "", *(f"- {line}" for line in _remarks(report))]) + "\n"
+
+
+def _cells(report: Report, figure: Figure, repeat: bool) -> list[str]:
+    check = next(each for each in report.suite.checks if each.name == figure.check)
+    interval = figure.interval
+    return (
+        [
+            f"{check.title}, {check.name.rpartition('-')[2]}" if "-" in check.name else check.title,
+            figure.name,
+            _number(figure.value, figure.unit),
+            "" if interval is None else f"{_number(interval.low, '')} to {_number(interval.high, '')}",
+            str(figure.n),
+            str(figure.failed),
+            "" if figure.target is None else _wanted(figure.target, figure.unit),
+            {None: "", True: "yes", False: "no"}[figure.met],
+        ]
+        if repeat
+        else ["", *_cells(report, figure, repeat=True)[1:]]
+    )
+
+
+def _number(value: float, unit: Unit) -> str:
+    if math.isnan(value):
+        return "nothing to score"
+    return f"{value:.2f} {unit}".rstrip() if abs(value) < 10 else f"{value:.1f} {unit}".rstrip()
+
+
+def _wanted(target: Target, unit: Unit) -> str:
+    return f"{'<=' if target.better == 'lower' else '>='} {target.limit:g} {unit}".rstrip()
+
+
+def _remarks(report: Report) -> list[str]:
+    """What the figures were measured on and with, and what went wrong."""
+    facts = report.facts
+    shown = {figure.check for figure in report.figures}
+    remarks = [f"{check.name}: {check.on}." for check in report.suite.checks if check.name in shown]
+    remarks += [f"{name}: NOT MEASURED: {reason}" for name, reason in report.not_measured.items()]
+    reasons: dict[tuple[str, str], int] = {}
+    for score in report.scores:
+        if score.score is None:
+            reasons[score.check, score.error] = reasons.get((score.check, score.error), 0) + 1
+    remarks += [f"{check}: failed {count} times: {error}" for (check, error), count in reasons.items()]
+    remarks += [
+        f"{check}: {count} answers ran into the limit of length." for check, count in report.cut.items() if count
+    ]
+    remarks.append(f"Model {facts['model']}, revision {facts['revision']}, seed {facts['seed']}.")
+    remarks.append(
+        f"Listener: {facts['listener']}. Texts are normalised by Whisper's English normaliser on both sides."
+    )
+    for check, place in facts["environments"].items():
+        remarks.append(f"{check} ran on {_place(place)}.")
+    remarks.append(
+        "Intervals: percentile bootstrap over items. Failed items are in no average, and no target is met with any."
+    )
+    return remarks
+
+
+def _place(environment: dict[str, Any]) -> str:
+    return (
+        f"{environment['processor']}, {environment['cores']} cores, {environment['threads']} threads, "
+        f"load {environment['load']} when it began; Stepwave {environment['stepwave']}, "
+        f"PyTorch {environment['packages']['torch']}"
+    )
+
+
+def _record(report: Report) -> dict[str, Any]:
+    """The report as JSON values; a number that is none becomes null."""
+    figures = [{**asdict(figure), "met": figure.met} for figure in report.figures]
+    record = {"suite": report.suite.name, "figures": figures, "not_measured": report.not_measured, **report.facts}
+    return dict(_finite(record))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

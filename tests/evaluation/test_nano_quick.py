@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+
+from stepwave.data.recordings import Recording, write_recordings
+from stepwave.evaluation.nano_quick import NANO_QUICK, questions, timed_questions
+from stepwave.evaluation.suites import SUITES, Check, Places
+from stepwave.facts.errors import ConfigError
+from stepwave.prepare.dialogues import everyday_dialogues
+from stepwave.prepare.nano_texts import NanoAmounts, load_texts
+from stepwave.prepare.recordings import people
+
+
+def names_to_items(places: Places) -> dict[str, int]:
+    chosen = [check for check in NANO_QUICK.checks if check.task not in ("reply", "timed_reply")]
+    return {check.name: len(check.items(places)) for check in chosen}
+
+
+def test_the_suite_is_known_by_its_name() -> None:
+    assert SUITES["nano_quick"] is NANO_QUICK
+
+
+def test_material_is_what_training_never_saw(shared_data: Path) -> None:
+    places = Places(shared_data, shared_data)
+    assert names_to_items(places) == {
+        "transcription-librispeech": 50,
+        "transcription-ljspeech": 32,
+        "speech": 100,
+        "vocoder": 32,
+        "resynthesis": 32,
+    }
+    trained = {each.path for each in people(shared_data, 0) if each.split == "train"}
+    texts = load_texts(shared_data, NanoAmounts(), 0)
+    for check in NANO_QUICK.checks:
+        if check.task in ("transcribe", "vocode", "resynthesise"):
+            assert not trained & {item.sound for item in check.items(places)}
+        if check.task == "say":
+            said = {item.text for item in check.items(places)}
+            assert not said & ({*texts.short} | {*texts.long})
+
+
+def test_questions_come_with_their_answers(tmp_path: Path) -> None:
+    dialogue = next(each for each in everyday_dialogues(0, None) if each.split == "test")
+    recordings = [
+        Recording("a", "sounds/a.flac", dialogue.question, "check", "kokoro/af_nova", "check"),
+        Recording("b", str(tmp_path / "b.flac"), "Who let the dogs out again?", "check", "kokoro/bm_lewis", "check"),
+    ]
+    write_recordings(tmp_path / "questions.jsonl", recordings)
+    first, second = questions(Places(tmp_path / "none", tmp_path))
+    assert first.sound == str(tmp_path / "sounds" / "a.flac")
+    assert dialogue.answer in first.accepted
+    assert second.sound == str(tmp_path / "b.flac")
+    assert second.accepted == ()
+    assert timed_questions(Places(tmp_path / "none", tmp_path)) == [first, second]
+
+
+@pytest.mark.parametrize("check", NANO_QUICK.checks, ids=lambda check: check.name)
+def test_missing_material_says_which_option_names_it(check: Check, tmp_path: Path) -> None:
+    places = Places(tmp_path / "nowhere", tmp_path / "nothing")
+    with pytest.raises(ConfigError, match=r"--data|--checks"):
+        check.items(places)
