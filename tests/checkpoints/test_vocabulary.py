@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, pre_tokenizers
 
 from stepwave.checkpoints.vocabulary import (
     NANO_TOKENS,
@@ -18,7 +18,7 @@ from stepwave.facts.tokens import SpecialTokens
 
 def stand_in(tokens: int = SMOLLM2_TOKENS) -> Tokenizer:
     """A tokenizer with SmolLM2's number of tokens, whose first is its end of text."""
-    letters = ["Ġ", *"abcdefghijklmnopqrstuvwxyz0123456789"]
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     filler = [f"filler{i}" for i in range(tokens - 1 - len(letters))]
     return byte_level_tokenizer(["<|endoftext|>", *letters, *filler], [], ["<|endoftext|>"])
 

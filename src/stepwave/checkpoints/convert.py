@@ -91,6 +91,22 @@ def read_pickled_tensors(path: Path) -> dict[str, Tensor]:
     return {name: tensor.detach().clone().contiguous() for name, tensor in state.items()}
 
 
+def read_speaker_encoder(path: Path) -> dict[str, Tensor]:
+    """Read Resemblyzer's `pretrained.pt` under the names of `models.speaker.SpeakerEncoder`.
+
+    Raises:
+        CheckpointIncompleteError: the file is damaged, or is not Resemblyzer's.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)["model_state"]
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, TypeError) as error:
+        raise CheckpointIncompleteError(
+            f"{path} is not Resemblyzer's speaker encoder ({error}); fetch it again"
+        ) from None
+    # what is left out scaled similarities in its training and is no part of the embedding
+    return {name: tensor for name, tensor in state.items() if not name.startswith("similarity_")}
+
+
 def read_speech_tokenizer_onnx(path: Path) -> dict[str, Tensor]:
     """Read the weights of the S3 v2 tokenizer from its ONNX graph, under the names of its PyTorch version, in float32.
 

@@ -5,7 +5,6 @@ The two layouts are those of `nano` (every model trained here) and `mini` (the r
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +111,4 @@ def load_tokenizer(layout: Layout) -> Tokenizer:
     """
     if layout.kind == "released":
         return Tokenizer(read_released_tokenizer(layout.folder), known=MINI_KNOWN_IDS, reserved=MINI_RESERVED_IDS)
-    added = read_released_tokenizer(layout.folder)
-    names = added.get_added_tokens_decoder()
-    reserved = tuple(sorted(i for i, token in names.items() if re.fullmatch(r"<reserved_\d+>", token.content)))
-    return Tokenizer(added, reserved=reserved)
+    return Tokenizer(read_released_tokenizer(layout.folder))

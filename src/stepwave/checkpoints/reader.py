@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from stepwave.checkpoints.headers import Entry
 from stepwave.checkpoints.inspection import SCALE_SUFFIX, PartReport, inspect
-from stepwave.checkpoints.plan import PartPlan
+from stepwave.checkpoints.plan import PartPlan, skeleton
 from stepwave.models.quantised_linear import QuantisedEmbedding, quantise, quantise_module
 
 
@@ -63,8 +63,8 @@ def _load(plan: PartPlan, found: PartReport, placement: Placement) -> nn.Module:
         quantise_module(module)
         return module
 
-    with torch.device("meta"):
-        layers = {name.removesuffix(".weight_int8") for name in build().state_dict() if name.endswith(".weight_int8")}
+    names = skeleton(build).state_dict()
+    layers = {name.removesuffix(".weight_int8") for name in names if name.endswith(".weight_int8")}
     state = {}
     for name in found.tensors:
         layer = name.removesuffix(".weight")
@@ -83,13 +83,10 @@ def assemble(
     build: Callable[[], nn.Module], state: Mapping[str, Tensor], device: torch.device | str = "cpu"
 ) -> nn.Module:
     """Build a module around tensors (our names, complete), which become its parameters without being copied."""
-    with torch.device("meta"):
-        module = build()
-    if any(name not in state for name, _ in module.named_buffers()):
-        # Tables that are computed and not stored must really be computed; only small modules have any.
-        with torch.random.fork_rng(devices=[]), torch.device(device):
-            module = build()
+    module = skeleton(build, device)
     module.load_state_dict(state, strict=True, assign=True)
+    left = [name for name, tensor in (*module.named_parameters(), *module.named_buffers()) if tensor.is_meta]
+    assert not left, f"tables that are neither stored nor computed: {left}"
     return module.eval()
 
 

@@ -68,7 +68,8 @@ class QuantisedWeight(nn.Module):
         return quantised_matmul(x, self.weight_int8[rows], self.scale[rows])
 
     def _fill(self, weight: Tensor) -> None:
-        self.weight_int8, self.scale = quantise(weight)
+        if not weight.is_meta:  # an empty shape has nothing to round
+            self.weight_int8, self.scale = quantise(weight)
 
 
 class QuantisedLinear(QuantisedWeight):
