@@ -194,10 +194,7 @@ def nano_speech_text(folder: Path, device: str) -> Run:
     if aligned is None:
         raise ConfigError("the adaptor is not trained yet; run `stepwave train nano_adaptor` first")
     adaptor = Adaptor(NANO_ADAPTOR)
-    weights = model_weights(aligned)
-    adaptor.load_state_dict(
-        {name.removeprefix("adaptor."): value for name, value in weights.items() if name.startswith("adaptor.")}
-    )
+    adaptor.load_state_dict(model_weights(aligned, "adaptor."))
     match_embedding_scale(adaptor, language.embeddings, features)
     decoder = Decoder(DecoderConfig.smollm2(language.embeddings.shape[0]))
     decoder.load_state_dict(language.state)

@@ -30,6 +30,8 @@ class FeaturePlan:
     """Uses that get augmented readings."""
     readings: int = 1
     """Augmented readings per recording."""
+    augmented_only: tuple[str, ...] = ("flite/", "espeak/", "piper/")
+    """Voices too clean and alike to be worth an untreated reading."""
     real_readings: int = 3
     """Augmented readings of people's recordings, of which there are few."""
 
@@ -51,7 +53,9 @@ def store_features(
             readings = 0
             if recording.split == "train" and recording.use in plan.augmented:
                 readings = plan.real_readings if recording.use == "real" else plan.readings
-            names = [recording.id] + [f"{recording.id}~{reading}" for reading in range(1, readings + 1)]
+            rough = recording.voice.startswith(plan.augmented_only) and readings > 0
+            names = [] if rough else [recording.id]
+            names += [f"{recording.id}~{reading}" for reading in range(1, readings + 1)]
             missing = [name for name in names if f"{name}.frames" not in stored]
             if not missing:
                 continue

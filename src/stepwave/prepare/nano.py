@@ -140,7 +140,7 @@ class NanoPreparation:
         if trained is None:
             raise ConfigError("the speech tokenizer is not trained yet; run `stepwave train nano_speech_tokenizer`")
         tokenizer = NanoSpeechTokenizer(NanoSpeechTokenizerConfig(), for_training=True)
-        tokenizer.load_state_dict(model_weights(trained))
+        tokenizer.load_state_dict(model_weights(trained, "tokenizer."))
         features = TensorStore(self.folder / "features")
         _follow(store_codes(tokenizer, features, self.folder / "codes"), lambda done: f"{done} tokenised", say)
 

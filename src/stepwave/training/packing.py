@@ -75,10 +75,7 @@ def _load(module: torch.nn.Module, runs: Path, run: str, prefix: str) -> str:
     path = newest_state(runs / "training" / run)
     if path is None:
         raise ConfigError(f"{run} has no checkpoint yet; run `stepwave train {run}` first")
-    weights = model_weights(path)
-    module.load_state_dict(
-        {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
-    )
+    module.load_state_dict(model_weights(path, prefix))
     return f"{prefix.rstrip('.') or run}: {path.name} of {run}"
 
 

@@ -72,11 +72,12 @@ def load_state(
     return step
 
 
-def model_weights(path: Path) -> dict[str, Tensor]:
-    """Only the module weights of a run's checkpoint, by module parameter name."""
+def model_weights(path: Path, prefix: str = "") -> dict[str, Tensor]:
+    """The module weights of a run's checkpoint whose names begin with `prefix`, without it."""
+    whole = f"model.{prefix}"
     with safe_open(path, "pt") as file:
         return {
-            name.removeprefix("model."): file.get_tensor(name)
+            name.removeprefix(whole): file.get_tensor(name)
             for name in file.keys()  # noqa: SIM118
-            if name.startswith("model.")
+            if name.startswith(whole)
         }
