@@ -125,18 +125,20 @@ class AudioLanguageModel(nn.Module):
         Rows of different lengths are padded on either side, and `valid` [b, s] tells real positions from padding, of
         which nothing enters the cache. Every row needs at least one real position.
         """
-        embeddings = self.embed(ids, audio)
+        device = cache.keys[0].device
+        embeddings = self.embed(ids.to(device), audio)
         if valid is None:
             hidden = self.decoder(embeddings, cache=cache)
             return hidden[:, -1]
         # real positions to the front, in order: the cache numbers them, wherever the padding was
+        valid = valid.to(device)
         order = torch.argsort((~valid).to(torch.int8), dim=1, stable=True)
         embeddings = embeddings.gather(1, order.unsqueeze(-1).expand_as(embeddings))
         counts = valid.sum(dim=1)
         if int(counts.min()) < 1:
             raise ConfigError("a row of the batch has no real position; leave it out.")
         hidden = self.decoder(embeddings[:, : int(counts.max())], cache=cache, counts=counts.tolist())
-        return hidden[torch.arange(len(counts), device=hidden.device), counts - 1]
+        return hidden[torch.arange(len(counts), device=device), counts - 1]
 
     @torch.inference_mode()
     def step(self, cache: KVCache, tokens: Sequence[int]) -> Tensor:

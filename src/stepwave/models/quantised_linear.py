@@ -17,6 +17,8 @@ from torch import Tensor, nn
 
 KERNEL_POSITIONS = 8
 """Up to here the integer kernel is quicker than converting the weights and using the matrix units."""
+KERNEL_ALIGNMENT = 16
+"""Bytes at a multiple of which the kernel wants rows to begin."""
 
 
 def quantise(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -38,11 +40,19 @@ def quantised_matmul(x: Tensor, weight_int8: Tensor, scale: Tensor) -> Tensor:
     """x [..., in] times stored weights [out, in] -> [..., out] in the dtype of x."""
     positions = x.numel() // x.shape[-1]
     fast = x.dtype == torch.bfloat16 and x.device.type == "cpu" and positions <= KERNEL_POSITIONS
-    if fast and not x.requires_grad:
+    if fast and not x.requires_grad and is_aligned(weight_int8):
         flat = x.reshape(positions, x.shape[-1])
         out: Tensor = torch.ops.aten._weight_int8pack_mm(flat, weight_int8, scale.to(x.dtype))
         return out.view(*x.shape[:-1], weight_int8.shape[0])
     return F.linear(x, weight_int8.to(x.dtype)) * scale.to(x.dtype)
+
+
+def is_aligned(weight_int8: Tensor) -> bool:
+    """Whether every row of integers on a CPU begins at a multiple of 16 bytes.
+
+    The kernel crashes on others. A tensor mapped to a file may lie at any multiple of 8: copy it once to have it quick.
+    """
+    return weight_int8.data_ptr() % KERNEL_ALIGNMENT == 0 and weight_int8.shape[-1] % KERNEL_ALIGNMENT == 0
 
 
 class QuantisedWeight(nn.Module):
