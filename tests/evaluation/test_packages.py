@@ -1,4 +1,6 @@
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -6,8 +8,16 @@ from stepwave.evaluation import packages
 from stepwave.evaluation.metrics import word_errors
 from stepwave.facts.errors import MissingExtraError
 
+PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 
-def test_all_packages_are_here() -> None:
+
+def test_the_extra_brings_every_package() -> None:
+    extra = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["optional-dependencies"]["eval"]
+    assert {requirement.split(">")[0].replace("-", "_") for requirement in extra} == set(packages.PACKAGES)
+
+
+def test_nothing_is_said_while_all_are_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "PACKAGES", ("jiwer", "matplotlib"))
     packages.check_packages()
 
 
