@@ -61,7 +61,12 @@ def nano_vocoder(folder: Path, device: str) -> Run:
     recordings = [r for r in recordings if not r.voice.startswith(("flite/", "espeak/")) and r.voice != "asterisk"]
     checks = [r for r in _recordings(folder) if r.use == "ljspeech"][:8]
     experiment = VocoderTraining(
-        Vocoder(VocoderConfig.nano()), Discriminators(), recordings, checks, TensorStore(folder / "pitch"), VocoderPlan()
+        Vocoder(VocoderConfig.nano()),
+        Discriminators(),
+        recordings,
+        checks,
+        TensorStore(folder / "pitch"),
+        VocoderPlan(),
     )
     optimiser = OptimiserConfig(1e-3, warmup_steps=100, betas=(0.8, 0.99), clip_norm=10.0)
     config = TrainConfig(
@@ -145,7 +150,11 @@ def nano_adaptor(folder: Path, device: str) -> Run:
         "ljspeech": items([r for r in recordings if r.use == "ljspeech"], 0)[:CHECKED_CLIPS],
     }
     experiment = AdaptorAlignment(
-        Adaptor(NANO_ADAPTOR), language.embeddings, store, items([r for r in recordings if r.split == "train"], 9), checks
+        Adaptor(NANO_ADAPTOR),
+        language.embeddings,
+        store,
+        items([r for r in recordings if r.split == "train"], 9),
+        checks,
     )
     config = TrainConfig(
         "nano_adaptor", steps=1_500, optimisers={"adaptor": OptimiserConfig(1e-3, warmup_steps=100, clip_norm=5.0)}
@@ -218,8 +227,9 @@ def _conversations(
     folder: Path, renderer: Renderer, features: TensorStore, codes: TensorStore
 ) -> tuple[list[TrainingExample], dict[str, list[TrainingExample]]]:
     """Every transcription, reading and answer that the prepared recordings allow; and a few of each held out."""
-    recordings = [r for r in _recordings(folder) if f"{r.id}.frames" in features]
-    spoken = {r.text: codes[f"{r.id}.codes"].tolist() for r in recordings if r.use in ("answer", "tts")}
+    recordings = _recordings(folder)
+    own = [r for r in recordings if r.use in ("answer", "tts") and f"{r.id}.codes" in codes]
+    spoken = {r.text: codes[f"{r.id}.codes"].tolist() for r in own}
     answers: dict[str, list[str]] = {}
     for line in (folder / "dialogues.jsonl").read_text(encoding="utf-8").splitlines():
         dialogue = json.loads(line)

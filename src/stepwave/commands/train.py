@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,9 @@ def train(
     runs: Annotated[Path, typer.Option(help="Folder of prepared material and of runs.")] = Path("runs/nano"),
     recipes: Annotated[Path, typer.Option(help="Folder of recipes.")] = Path("recipes"),
     minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes, with a checkpoint.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Length of the run, with its schedule, instead of the recipe's.")
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     threads: Annotated[int | None, typer.Option(help="CPU threads; all cores by default.")] = None,
 ) -> None:
@@ -43,7 +47,8 @@ def train(
     if threads is not None:
         torch.set_num_threads(threads)
     run = known[recipe](runs, device)
-    trainer = Trainer(run.config, run.experiment, runs / "training", device)
+    config = run.config if steps is None else replace(run.config, steps=steps)
+    trainer = Trainer(config, run.experiment, runs / "training", device)
     if trainer.resume():
         typer.echo(f"going on from step {trainer.step}")
     trainer.run(minutes)

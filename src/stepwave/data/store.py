@@ -6,6 +6,7 @@ name only when complete, and a name that is already stored can be asked for befo
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -20,11 +21,11 @@ class TensorStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.shards = {}
+        self.shards: dict[Path, Any] = {}
         self.where: dict[str, Path] = {}
         for path in sorted(folder.glob("part-*.safetensors")):
             try:
-                shard = safe_open(path, "pt")
+                shard: Any = safe_open(path, "pt")
             except SafetensorError as failure:
                 raise CheckpointError(f"{path} is damaged ({failure}); delete it and run the same step again") from None
             self.shards[path] = shard

@@ -37,7 +37,9 @@ class Augmenter:
 
     def _room(self, samples: Samples, chooser: np.random.Generator) -> Samples:
         decay = chooser.uniform(0.05, 0.35)
-        response = chooser.standard_normal(int(decay * RATE)) * np.exp(-6.9 * np.arange(int(decay * RATE)) / (decay * RATE))
+        response = chooser.standard_normal(int(decay * RATE)) * np.exp(
+            -6.9 * np.arange(int(decay * RATE)) / (decay * RATE)
+        )
         response *= chooser.uniform(0.05, 0.3) / max(float(np.linalg.norm(response)), 1e-6)
         response[0] = 1.0
         size = 1 << int(len(samples) + len(response)).bit_length()
@@ -46,7 +48,9 @@ class Augmenter:
 
     def _noise(self, samples: Samples, chooser: np.random.Generator) -> Samples:
         if self.noises and chooser.random() < 0.6:
-            noise, rate = soundfile.read(self.noises[chooser.integers(len(self.noises))], dtype="float32", always_2d=True)
+            noise, rate = soundfile.read(
+                self.noises[chooser.integers(len(self.noises))], dtype="float32", always_2d=True
+            )
             noise = resample(np.ascontiguousarray(noise[:, 0]), rate, RATE)
             noise = np.resize(noise, len(samples))
         else:
@@ -58,4 +62,5 @@ class Augmenter:
         if strength < 1e-5:
             return samples
         ratio = 10 ** (chooser.uniform(5, 30) / 20)
-        return (samples + noise * (loudness / strength / ratio)).astype(np.float32)
+        mixed: Samples = (samples + noise * (loudness / strength / ratio)).astype(np.float32)
+        return mixed

@@ -74,4 +74,5 @@ def encode(encoder: AudioEncoder, samples: Tensor) -> Tensor:
     """25 Hz frames `[E, w]` of 16 kHz samples `[n]`, at most one 25 s piece."""
     length = torch.tensor([valid_mel_frames(len(samples))])
     frames, count = encoder(log_mel(samples, encoder.config.bands)[None], length)
-    return frames[0, : int(count)]
+    valid: Tensor = frames[0, : int(count)]
+    return valid

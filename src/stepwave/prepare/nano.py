@@ -1,18 +1,18 @@
 """All steps that make nano's training material, in order; each can be stopped, run again, and run alone.
 
-    starting    the two starting checkpoints and the voices, from package registries
-    speech      synthesised sentences, questions and answers
-    recordings  the list of everything spoken, people's recordings included
-    features    cached states of the frozen audio encoder
-    pitch       fundamental frequency, for the vocoder
-    speakers    one vector per voice, for flow matching
-    codes       speech tokens, once the speech tokenizer is trained
+starting    the two starting checkpoints and the voices, from package registries
+speech      synthesised sentences, questions and answers
+recordings  the list of everything spoken, people's recordings included
+features    cached states of the frozen audio encoder
+pitch       fundamental frequency, for the vocoder
+speakers    one vector per voice, for flow matching
+codes       speech tokens, once the speech tokenizer is trained
 """
 
 import json
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -50,7 +50,7 @@ class NanoPreparation:
     """Folder of real speech, sounds and texts (`librispeech-251/`, `text/`, ...)."""
     folder: Path
     """Everything made goes here, for instance `runs/nano`."""
-    amounts: NanoAmounts = NanoAmounts()
+    amounts: NanoAmounts = field(default_factory=NanoAmounts)
     seed: int = 0
     processes: int | None = None
 

@@ -18,7 +18,19 @@ ASSISTANT_VOICE = "kokoro/af_heart"
 HELD_OUT_VOICES = ("kokoro/af_nova", "kokoro/am_fenrir", "kokoro/bf_lily", "kokoro/bm_lewis")
 """Never heard in training: the checks ask their questions in these."""
 
-CHEAP_VOICES = ["piper/joe", "piper/joe", "piper/joe", "flite/awb", "flite/rms", "flite/slt", "flite/kal16", "espeak/en-us", "espeak/en-gb", "espeak/en-us+f3", "espeak/en-us+m3"]
+CHEAP_VOICES = [
+    "piper/joe",
+    "piper/joe",
+    "piper/joe",
+    "flite/awb",
+    "flite/rms",
+    "flite/slt",
+    "flite/kal16",
+    "espeak/en-us",
+    "espeak/en-gb",
+    "espeak/en-us+f3",
+    "espeak/en-us+m3",
+]
 """Rule-based and light voices that cost next to nothing; `joe`, the most human of them, is drawn more often."""
 
 

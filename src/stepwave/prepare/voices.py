@@ -25,7 +25,36 @@ Samples = NDArray[np.float32]
 SYNTHESIS_RATE = 24_000
 """Every voice is brought to this sample rate, in Hz."""
 
-KOKORO_ENGLISH = ["af_alloy", "af_aoede", "af_bella", "af_heart", "af_jessica", "af_kore", "af_nicole", "af_nova", "af_river", "af_sarah", "af_sky", "am_adam", "am_echo", "am_eric", "am_fenrir", "am_liam", "am_michael", "am_onyx", "am_puck", "am_santa", "bf_alice", "bf_emma", "bf_isabella", "bf_lily", "bm_daniel", "bm_fable", "bm_george", "bm_lewis"]
+KOKORO_ENGLISH = [
+    "af_alloy",
+    "af_aoede",
+    "af_bella",
+    "af_heart",
+    "af_jessica",
+    "af_kore",
+    "af_nicole",
+    "af_nova",
+    "af_river",
+    "af_sarah",
+    "af_sky",
+    "am_adam",
+    "am_echo",
+    "am_eric",
+    "am_fenrir",
+    "am_liam",
+    "am_michael",
+    "am_onyx",
+    "am_puck",
+    "am_santa",
+    "bf_alice",
+    "bf_emma",
+    "bf_isabella",
+    "bf_lily",
+    "bm_daniel",
+    "bm_fable",
+    "bm_george",
+    "bm_lewis",
+]
 """Kokoro's English voices; the first letter is the accent (American, British)."""
 
 KOKORO_MAX_PHONEMES = 500
@@ -77,7 +106,8 @@ class Kokoro:
             if not path.exists():
                 raise StartingPointError(f"Kokoro has no voice {part!r}; it has {', '.join(KOKORO_ENGLISH)}")
             tables.append(np.fromfile(path, np.float32).reshape(510, 256))
-        return np.mean(tables, axis=0, dtype=np.float32)
+        mixed: Samples = np.mean(tables, axis=0, dtype=np.float32)
+        return mixed
 
     def speak(self, text: str, style: Samples, accent: str, speed: float) -> Samples:
         """Speak `text` in a style; returns float32 at 24 kHz, silence at both ends trimmed to 60 ms."""
@@ -117,9 +147,7 @@ class PiperVoice:
         self.config = json.loads((points.piper / "joe.onnx.json").read_text())
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        self.session = onnxruntime.InferenceSession(
-            str(points.piper / "joe.onnx"), options, ["CPUExecutionProvider"]
-        )
+        self.session = onnxruntime.InferenceSession(str(points.piper / "joe.onnx"), options, ["CPUExecutionProvider"])
         self.phonemizer = EspeakBackend("en-us", preserve_punctuation=True, with_stress=True)
 
     def speak(self, text: str, speed: float = 1.0) -> Samples:

@@ -28,7 +28,12 @@ from stepwave.signal.files import read_audio
 from stepwave.signal.mel import speech_mel
 from stepwave.training.state import model_weights, newest_state
 
-VOICES = {"heart": "kokoro/af_heart", "michael": "kokoro/am_michael", "emma": "kokoro/bf_emma", "george": "kokoro/bm_george"}
+VOICES = {
+    "heart": "kokoro/af_heart",
+    "michael": "kokoro/am_michael",
+    "emma": "kokoro/bf_emma",
+    "george": "kokoro/bm_george",
+}
 """Names of the built-in voices, the assistant's first, and the synthesis voices that they were learnt from."""
 
 PROMPT_CODES = (30, 60)

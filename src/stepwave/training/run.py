@@ -33,7 +33,8 @@ def find_recipes(folder: Path) -> dict[str, Recipe]:
     recipes: dict[str, Recipe] = {}
     for path in sorted(folder.glob("*.py")):
         spec = importlib.util.spec_from_file_location(f"stepwave_recipes_{path.stem}", path)
-        assert spec is not None and spec.loader is not None
+        if spec is None or spec.loader is None:
+            raise ConfigError(f"{path} can't be read as Python; recipes are plain modules")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         for name, function in inspect.getmembers(module, inspect.isfunction):

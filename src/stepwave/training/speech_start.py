@@ -15,13 +15,14 @@ def match_embedding_scale(adaptor: Adaptor, embeddings: Tensor, features: Tensor
     The CTC start (adaptor_alignment) learns directions under a layer norm: mean and size of an output are free there.
     Both are linear in the last layer, so its rows are centred and scaled.
     """
-    adaptor.linear2.weight -= adaptor.linear2.weight.mean(0)
-    adaptor.linear2.bias -= adaptor.linear2.bias.mean()
+    last = adaptor.linear2
+    last.weight.sub_(last.weight.mean(0))
+    last.bias.sub_(last.bias.mean())
     names = [name for name in features if name.endswith(".frames")]
     outputs = torch.cat([adaptor(features[name].float()[None])[0] for name in names[:: max(1, len(names) // clips)]])
     factor = embeddings.norm(dim=-1).mean() / outputs.norm(dim=-1).mean()
-    adaptor.linear2.weight *= factor
-    adaptor.linear2.bias *= factor
+    last.weight.mul_(factor)
+    last.bias.mul_(factor)
 
 
 @torch.no_grad()

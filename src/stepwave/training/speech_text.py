@@ -37,7 +37,9 @@ class SpeechTextBatch:
 
 def collate(examples: Sequence[TrainingExample], store: TensorStore, padding: int) -> SpeechTextBatch:
     """Pad examples to one batch and note where adaptor outputs go."""
-    frames, rows, sources = [], [], []
+    frames: list[Tensor] = []
+    rows: list[Tensor] = []
+    sources: list[Tensor] = []
     for row, example in enumerate(examples):
         if example.sound is None:
             continue
@@ -72,6 +74,7 @@ class SpeechTextTraining:
         seed: int = 0,
     ) -> None:
         """`budget` is in padded positions per step; `text_weight` is how many speech tokens a text token is worth."""
+        self.decoder, self.adaptor = decoder, adaptor
         self.model = nn.ModuleDict({"decoder": decoder, "adaptor": adaptor})
         self.special, self.store, self.examples, self.checks = special, store, examples, checks
         self.text_weight = text_weight
@@ -82,8 +85,8 @@ class SpeechTextTraining:
         return self.model
 
     def parameters(self) -> dict[str, list[nn.Parameter]]:
-        """Language model and adaptor, each under its own name, since they take different learning rates."""
-        return {"decoder": list(self.model["decoder"].parameters()), "adaptor": list(self.model["adaptor"].parameters())}
+        """Language model and adaptor together: one loss moves both."""
+        return {"decoder": list(self.model.parameters())}
 
     def batch(self, step: int) -> SpeechTextBatch:
         """See `Experiment.batch`."""
@@ -103,11 +106,11 @@ class SpeechTextTraining:
 
     def token_losses(self, batch: SpeechTextBatch) -> tuple[Tensor, Tensor]:
         """Cross-entropy of every text label and of every speech label in a batch, each `[n]`."""
-        decoder = self.model["decoder"]
+        decoder = self.decoder
         device = next(decoder.parameters()).device
         embeddings = decoder.embed(batch.ids.to(device))
         if batch.frames is not None:
-            heard = self.model["adaptor"](batch.frames.to(device)).to(embeddings.dtype)
+            heard = self.adaptor(batch.frames.to(device)).to(embeddings.dtype)
             rows, sources = batch.rows.to(device), batch.sources.to(device)
             embeddings = embeddings.index_put((rows[0], rows[1]), heard[sources[0], sources[1]])
         hidden = decoder(embeddings)
@@ -115,9 +118,7 @@ class SpeechTextTraining:
         base = self.special.speech_base
         is_text, is_speech = (labels >= 0) & (labels < base), labels >= base
         # Each slot competes only with what may stand in it; speech rows are an eighth of the head.
-        text = F.cross_entropy(
-            decoder.head(hidden[is_text], slice(0, base)).float(), labels[is_text], reduction="none"
-        )
+        text = F.cross_entropy(decoder.head(hidden[is_text], slice(0, base)).float(), labels[is_text], reduction="none")
         speech = F.cross_entropy(
             decoder.head(hidden[is_speech], slice(base, self.special.speech_padding_id + 1)).float(),
             labels[is_speech] - base,

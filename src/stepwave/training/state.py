@@ -42,9 +42,7 @@ def save_state(
     return path
 
 
-def load_state(
-    path: Path, module: nn.Module, optimisers: dict[str, torch.optim.AdamW], config: TrainConfig
-) -> int:
+def load_state(path: Path, module: nn.Module, optimisers: dict[str, torch.optim.AdamW], config: TrainConfig) -> int:
     """Load a checkpoint strictly; returns its step.
 
     Raises:

@@ -68,7 +68,8 @@ class VocoderTraining:
         plan: VocoderPlan,
         seed: int = 0,
     ) -> None:
-        """Reads all recordings into memory (24 kHz, 16 bit). People's are 16 kHz recordings: their upper band is empty."""
+        """Reads all recordings into memory (24 kHz, 16 bit). People's are of 16 kHz: their upper band is empty."""
+        self.vocoder, self.discriminators = vocoder, discriminators
         self.model = nn.ModuleDict({"vocoder": vocoder, "discriminators": discriminators})
         self.plan, self.seed, self.pitch = plan, seed, pitch
         self.look_ahead = vocoder.config.look_ahead or 0
@@ -84,8 +85,8 @@ class VocoderTraining:
     def parameters(self) -> dict[str, list[nn.Parameter]]:
         """Vocoder and discriminators have an optimiser each."""
         return {
-            "vocoder": list(self.model["vocoder"].parameters()),
-            "discriminators": list(self.model["discriminators"].parameters()),
+            "vocoder": list(self.vocoder.parameters()),
+            "discriminators": list(self.discriminators.parameters()),
         }
 
     def batch(self, step: int) -> VocoderBatch:
@@ -108,7 +109,7 @@ class VocoderTraining:
     def losses(self, batch: VocoderBatch) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """First the discriminators' loss (once they take part), then the vocoder's."""
         plan, device = self.plan, next(self.model.parameters()).device
-        vocoder, discriminators = self.model["vocoder"], self.model["discriminators"]
+        vocoder, discriminators = self.vocoder, self.discriminators
         real, f0, highest = batch.waveform.to(device), batch.f0.to(device), batch.highest.to(device)
         made, predicted = vocoder.waveform_and_f0(speech_mel(real), f0)
         # The last frames lack what the look-ahead would show them in a longer signal.
@@ -145,7 +146,7 @@ class VocoderTraining:
         sums = {"spectral": 0.0, "mel": 0.0, "f0": 0.0}
         for recording in self.checks:
             real = torch.from_numpy(_whole_frames(recording).astype(np.float32))[None].to(device) / 32768
-            made, predicted = self.model["vocoder"].waveform_and_f0(speech_mel(real))
+            made, predicted = self.vocoder.waveform_and_f0(speech_mel(real))
             band = torch.tensor([0.65], device=device)
             sums["spectral"] += float(multi_resolution_stft_loss(made, real, band)) / len(self.checks)
             sums["mel"] += float(mel_loss(made, real)) / len(self.checks)

@@ -1,0 +1,188 @@
+"""Each experiment of nano at tiny sizes: its loss falls on a handful of clips, and its batches come from the stores."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from stepwave.data.recordings import Recording
+from stepwave.data.rendering import Renderer
+from stepwave.data.store import StoreWriter, TensorStore
+from stepwave.models.adaptor import Adaptor, AdaptorConfig
+from stepwave.models.decoder import Decoder, DecoderConfig
+from stepwave.models.discriminators import DiscriminatorConfig, Discriminators
+from stepwave.models.flow import FlowMatching
+from stepwave.models.flow_config import FlowConfig
+from stepwave.models.nano_speech_tokenizer import NanoSpeechTokenizer, NanoSpeechTokenizerConfig
+from stepwave.models.vocoder import Vocoder, VocoderConfig
+from stepwave.models.whisper_decoder import WhisperDecoder, WhisperDecoderConfig
+from stepwave.prepare.codes import store_codes
+from stepwave.signal.files import write_audio
+from stepwave.text.prompts import NANO_PROMPTS
+from stepwave.text.tokenizer import Tokenizer
+from stepwave.training.adaptor_alignment import AdaptorAlignment, AlignmentItem, edit_distance
+from stepwave.training.flow import FlowTraining
+from stepwave.training.speech_start import match_embedding_scale, start_speech_embeddings
+from stepwave.training.speech_text import SpeechTextTraining
+from stepwave.training.speech_tokenizer import SpeechTokenizerTraining, TokenizerItem, TokenizerPlan, spell
+from stepwave.training.trainer import Experiment
+from stepwave.training.vocoder import VocoderPlan, VocoderTraining
+
+WIDTH = 16
+CLIPS = {"one": 30, "two": 42, "three": 36}
+TEXTS = {"one": "a river", "two": "the calm speaker", "three": "please listen"}
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three tones of about a second with frames, codes, pitch and speaker vectors."""
+    folder = tmp_path_factory.mktemp("material")
+    generator = torch.Generator().manual_seed(0)
+    with (
+        StoreWriter(folder / "features") as features,
+        StoreWriter(folder / "codes") as codes,
+        StoreWriter(folder / "pitch") as pitch,
+        StoreWriter(folder / "speakers") as speakers,
+    ):
+        for number, (name, frames) in enumerate(CLIPS.items()):
+            features.add(f"{name}.frames", torch.randn(frames, WIDTH, generator=generator))
+            codes.add(f"{name}.codes", torch.randint(0, 6561, (frames,), generator=generator).to(torch.int16))
+            pitch.add(f"{name}.f0", torch.full((2 * frames,), 150.0 + 50 * number))
+            speakers.add(f"{name}.speaker", torch.randn(6, generator=generator))
+            time = np.arange(frames * 960) / 24_000
+            tone = 0.3 * np.sin(2 * np.pi * (150 + 50 * number) * time) + 0.1 * np.sin(2 * np.pi * 900 * time)
+            write_audio(folder / f"{name}.wav", tone.astype(np.float32), 24_000)
+    return folder
+
+
+def recordings(folder: Path) -> list[Recording]:
+    return [Recording(name, str(folder / f"{name}.wav"), TEXTS[name], "tts", name) for name in CLIPS]
+
+
+def losses_of(experiment: Experiment, steps: int, rate: float) -> list[float]:
+    optimisers = {name: torch.optim.Adam(group, rate) for name, group in experiment.parameters().items()}
+    seen = []
+    for step in range(steps):
+        torch.manual_seed(step)
+        for name, parts in experiment.losses(experiment.batch(step)):
+            optimisers[name].zero_grad()
+            parts["loss"].backward()
+            optimisers[name].step()
+        seen.append(parts["loss"].item())
+    return seen
+
+
+def fell(losses: list[float], by: float) -> bool:
+    tenth = max(1, len(losses) // 10)
+    return sum(losses[-tenth:]) < by * sum(losses[:tenth])
+
+
+def test_the_adaptor_learns_to_name_tokens(material: Path) -> None:
+    torch.manual_seed(0)
+    items = [AlignmentItem(name, (number, 5 + number)) for number, name in enumerate(CLIPS)]
+    adaptor = Adaptor(AdaptorConfig(width=WIDTH, hidden=32, llm_width=24))
+    experiment = AdaptorAlignment(
+        adaptor, torch.randn(10, 24), TensorStore(material / "features"), items, {"held": items}, budget=200
+    )
+    before = experiment.validate()["token_error_held"]
+    assert fell(losses_of(experiment, 80, 1e-2), 0.3)
+    with torch.no_grad():
+        after = experiment.validate()["token_error_held"]
+    assert after < before
+    assert after < 50
+
+
+def test_edit_distance() -> None:
+    assert edit_distance([1, 2, 3], [1, 2, 3]) == 0
+    assert edit_distance([], [4, 5]) == 2
+    assert edit_distance([1, 9, 3, 4], [1, 2, 3]) == 2
+
+
+def test_the_speech_tokenizer_learns_and_codes_are_stored(material: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    store = TensorStore(material / "features")
+    items = [
+        TokenizerItem(one.id, one.path if one.id != "two" else None, one.text, (1, 2, 3, 4, 7 + place, 5))
+        for place, one in enumerate(recordings(material))
+    ]
+    tokenizer = NanoSpeechTokenizer(
+        NanoSpeechTokenizerConfig(width=WIDTH, hidden=32, kernel=3, lower_blocks=1, upper_blocks=1), for_training=True
+    )
+    whisper = WhisperDecoder(WhisperDecoderConfig(vocabulary=20, width=WIDTH, heads=2, layers=1, positions=16))
+    plan = TokenizerPlan(continuous_steps=5, budget=200)
+    experiment = SpeechTokenizerTraining(tokenizer, whisper, store, items, items, plan)
+    frozen = [parameter.clone() for parameter in whisper.parameters()]
+    assert fell(losses_of(experiment, 60, 5e-3), 0.7)
+    assert all(torch.equal(a, b) for a, b in zip(frozen, whisper.parameters(), strict=True))
+    with torch.no_grad():
+        figures = experiment.validate()
+    assert figures["codes_used"] > 5
+    assert list(store_codes(tokenizer, store, tmp_path)) == [1, 2, 3]
+    stored = TensorStore(tmp_path)
+    assert {name: len(stored[f"{name}.codes"]) for name in CLIPS} == CLIPS
+
+
+def test_spelling_keeps_letters_only() -> None:
+    assert spell("A b,  9") == [1 + 2, 1, 1 + 3, 1]
+
+
+def test_the_vocoder_learns_with_and_without_discriminators(material: Path) -> None:
+    torch.manual_seed(0)
+    from dataclasses import replace
+
+    vocoder = Vocoder(replace(VocoderConfig.nano(), base_channels=16, f0_channels=8))
+    discriminators = Discriminators(
+        DiscriminatorConfig(periods=(2,), period_widths=(4,), windows=(512,), spectral_width=4)
+    )
+    plan = VocoderPlan(frames=16, batch=2, adversarial_from=25)
+    records = recordings(material)
+    experiment = VocoderTraining(vocoder, discriminators, records, records[:1], TensorStore(material / "pitch"), plan)
+    spectral = losses_of(experiment, 25, 3e-3)
+    assert fell(spectral, 0.8)
+    names = [name for name, _ in experiment.losses(experiment.batch(25))]
+    assert names == ["discriminators", "vocoder"]
+    with torch.no_grad():
+        assert set(experiment.validate()) == {"spectral", "mel", "f0"}
+
+
+def test_flow_matching_learns(material: Path) -> None:
+    torch.manual_seed(0)
+    from dataclasses import replace
+
+    small = replace(
+        FlowConfig.nano(), speaker_size=6, encoder_width=16, encoder_heads=2, encoder_hidden=24, encoder_blocks=1,
+        encoder_up_blocks=1, width=16, depth=1, heads=2, head_size=8,
+    )  # fmt: skip
+    records = recordings(material)
+    experiment = FlowTraining(
+        FlowMatching(small),
+        records,
+        records,
+        TensorStore(material / "codes"),
+        TensorStore(material / "speakers"),
+        batch=2,
+    )
+    batch = experiment.batch(0)
+    assert batch.mel.shape[1] == 2 * batch.codes.shape[1]
+    assert fell(losses_of(experiment, 80, 1e-2), 0.5)
+
+
+def test_text_and_speech_tokens_are_learnt_together(material: Path, tiny_tokenizer: Tokenizer) -> None:
+    torch.manual_seed(0)
+    features, codes = TensorStore(material / "features"), TensorStore(material / "codes")
+    renderer = Renderer(tiny_tokenizer, dict(NANO_PROMPTS))
+    special = tiny_tokenizer.special
+    rows = -(-(special.speech_padding_id + 1) // 64) * 64
+    decoder = Decoder(DecoderConfig.tiny(rows, qwen=False))
+    adaptor = Adaptor(AdaptorConfig(width=WIDTH, hidden=24, llm_width=32))
+    match_embedding_scale(adaptor, decoder.model.embed_tokens.weight[: special.speech_base], features)
+    assert start_speech_embeddings(decoder, adaptor, features, codes, special.speech_base) > 50
+    spoken = codes["one.codes"].tolist()
+    examples = [renderer.transcription(name, CLIPS[name], TEXTS[name]) for name in CLIPS]
+    examples += [renderer.reading(TEXTS["one"], spoken), renderer.answer("two", CLIPS["two"], "a river", spoken)]
+    experiment = SpeechTextTraining(decoder, adaptor, special, features, examples, {"all": examples}, budget=400)
+    losses = losses_of(experiment, 60, 1e-2)
+    assert fell(losses, 0.5)
+    with torch.no_grad():
+        assert set(experiment.validate()) == {"text_all", "speech_all"}
