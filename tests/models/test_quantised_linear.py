@@ -88,3 +88,16 @@ def test_a_module_is_quantised_throughout_also_on_meta() -> None:
     empty.load_state_dict(real.state_dict(), assign=True)
     ids = torch.tensor([1, 8])
     assert torch.equal(empty(ids), real(ids))
+
+
+@pytest.mark.parametrize("offset", [0, 8])
+@pytest.mark.parametrize("width", [24, 32])
+def test_integers_anywhere_in_memory_are_multiplied(offset: int, width: int) -> None:
+    # as in a mapped file, where a tensor may begin at any multiple of 8 bytes; the kernel crashes on some
+    integers, scale = quantise(torch.randn(30, width))
+    memory = torch.zeros(30 * width + 64, dtype=torch.int8)
+    start = -memory.data_ptr() % 64 + offset
+    placed = memory[start : start + 30 * width].view(30, width).copy_(integers)
+    x = torch.randn(5, width).bfloat16()
+    expected = x.float() @ (integers.float() * scale.float()[:, None]).T
+    torch.testing.assert_close(quantised_matmul(x, placed, scale).float(), expected, rtol=0.03, atol=0.1)
