@@ -1,5 +1,6 @@
 """What several rooms' tests share: the recordings beside the checkout, a tiny tokenizer, how properties are tested."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,45 @@ def train_tiny_bpe() -> tokenizers.Tokenizer:
 def tiny_tokenizer() -> Tokenizer:
     """A tokenizer of about 7,000 ids, nearly all of them speech tokens, with every special token."""
     return Tokenizer(train_tiny_bpe())
+
+
+@pytest.fixture(scope="session")
+def tiny_nano(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in nano's format with random weights of tiny sizes and two voices; it babbles, but it is complete.
+
+    Tests that damage it copy it first.
+    """
+    import torch
+
+    from stepwave.checkpoints.nano import save_part, save_tokenizer
+    from stepwave.checkpoints.voices import save_voices
+    from stepwave.models.adaptor import Adaptor, AdaptorConfig
+    from stepwave.models.decoder import Decoder, DecoderConfig
+    from stepwave.models.detokenizer import Voice
+    from stepwave.models.encoder import AudioEncoder, EncoderConfig
+    from stepwave.models.flow import FlowConfig, FlowMatching
+    from stepwave.models.nano_speech_tokenizer import NanoSpeechTokenizer, NanoSpeechTokenizerConfig
+    from stepwave.models.speaker import SpeakerEncoder, SpeakerEncoderConfig
+    from stepwave.models.vocoder import Vocoder, VocoderConfig
+
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    library = train_tiny_bpe()
+    torch.manual_seed(0)
+    small_flow = replace(
+        FlowConfig.nano(), speaker_size=6, encoder_width=16, encoder_heads=2, encoder_hidden=24, encoder_blocks=1,
+        encoder_up_blocks=1, width=16, depth=1, heads=2, head_size=8, steps=2,
+    )  # fmt: skip
+    vocabulary = -(-library.get_vocab_size() // 64) * 64
+    decoder = DecoderConfig.tiny(vocabulary, qwen=False)
+    save_tokenizer(folder, library)
+    save_part(folder, "encoder", AudioEncoder(EncoderConfig(bands=80, width=16, heads=2, layers=1, positions=1500)))
+    save_part(folder, "adaptor", Adaptor(AdaptorConfig(width=16, hidden=24, llm_width=32)))
+    save_part(folder, "decoder", Decoder(replace(decoder, max_positions=4096)))
+    tokenizer = NanoSpeechTokenizerConfig(width=16, hidden=24, lower_blocks=1, upper_blocks=1)
+    save_part(folder, "speech_tokenizer", NanoSpeechTokenizer(tokenizer))
+    save_part(folder, "flow", FlowMatching(small_flow))
+    save_part(folder, "vocoder", Vocoder(replace(VocoderConfig.nano(), base_channels=16, f0_channels=8)))
+    save_part(folder, "speaker", SpeakerEncoder(SpeakerEncoderConfig(hidden=8, layers=1, width=6)))
+    voices = [Voice(name, torch.randn(6), torch.arange(5), torch.randn(10, 80)) for name in ("alice", "bob")]
+    save_voices(folder, voices)
+    return folder

@@ -1,0 +1,90 @@
+"""`stepwave reply`: a recorded question in, a spoken answer out."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stepwave.commands import options
+from stepwave.commands.console import Steps, complain, print_json
+from stepwave.facts.errors import OutputError
+
+ANSWER = Path("answer.wav")
+
+
+def reply(
+    question: Annotated[Path, typer.Argument(metavar="QUESTION", help="A recording: wav, flac, ogg or mp3.")],
+    output: options.Output = ANSWER,
+    text: Annotated[bool, typer.Option("--text", help="Answer in writing; no sound is made.")] = False,
+    voice: options.Voice = None,
+    model: options.Model = "nano",
+    max_seconds: Annotated[
+        float | None, typer.Option("--max-seconds", min=0.1, help="Longest answer; a minute unless told otherwise.")
+    ] = None,
+    json: options.Json = False,
+    seed: options.Seed = None,
+    device: options.Device = None,
+    threads: options.Threads = None,
+) -> None:
+    """Answer a recorded question aloud.
+
+    Prints what was heard and what is answered, and writes the answer's sound. Everything is done on this computer;
+    nothing is sent anywhere.
+
+    \b
+    Examples:
+      stepwave reply question.wav
+      stepwave reply question.wav -o answer.flac --voice my-own-voice.wav
+      stepwave reply question.wav --text
+      stepwave reply question.wav --json | jq .heard
+    """
+    from stepwave.dialogue.loading import load
+    from stepwave.facts.events import AudioDelta, Event
+    from stepwave.signal.files import check_audio_target, write_audio
+
+    if not text:
+        check_audio_target(output)
+    with Steps() as steps:
+        seconds = 0.0
+
+        def listen(event: Event) -> None:
+            nonlocal seconds
+            if isinstance(event, AudioDelta):
+                seconds += len(event.samples) / event.sample_rate
+                steps.describe(f"answering, {seconds:.1f} s so far")
+
+        steps.now(f"opening {model}")
+        talker = load(model, device, threads)
+        samples = talker.hear(question)
+        ready = None if text else talker.voice(voice)
+        steps.now("listening")
+        result = talker.reply(samples, ready, text_only=text, max_seconds=max_seconds, seed=seed, listener=listen)
+    if not text:
+        if not len(result.samples):
+            raise OutputError(f"the model gave no sound for an answer to {question}; ask again, or with --text")
+        write_audio(output, result.samples, result.sample_rate)
+    if result.reason == "length":
+        complain("the answer was cut short at its bound; --max-seconds allows more")
+    if json:
+        answer = None if text else str(output)
+        print_json(
+            {
+                "file": str(question),
+                "heard": result.heard,
+                "text": result.text,
+                "answer": answer,
+                "seconds": round(result.seconds, 3),
+                "complete": result.reason == "stop",
+                "timings": {
+                    name: value and round(value, 3) for name, value in dataclasses.asdict(result.timings).items()
+                },
+            }
+        )
+        return
+    typer.echo(f"heard:  {result.heard}")
+    typer.echo(f"answer: {result.text}")
+    if not text:
+        typer.echo(f"sound:  {output} ({result.seconds:.1f} s, the first after {result.timings.first_sound:.1f} s)")

@@ -1,0 +1,126 @@
+"""A model on this computer, its parts loaded when first needed: transcribing never pays for the vocoder.
+
+Holds which parts stay 8-bit, in which type and on which device. What is said to the model is not here.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import Final, cast
+
+import torch
+from torch import nn
+
+from stepwave.checkpoints.campplus import CamPlus
+from stepwave.checkpoints.layouts import SPEAKER_FILE, Layout, load_modules, load_tokenizer
+from stepwave.checkpoints.plan import expected_tensors
+from stepwave.checkpoints.reader import Placement
+from stepwave.checkpoints.voices import VOICES, read_voices
+from stepwave.dialogue.profile import Profile, read_profile
+from stepwave.dialogue.voices import VoiceMaker, Voices, nano_codes, released_codes, released_speaker
+from stepwave.facts.errors import ConfigError
+from stepwave.models.adaptor import Adaptor
+from stepwave.models.audio_language_model import AudioLanguageModel
+from stepwave.models.decoder import Decoder
+from stepwave.models.detokenizer import Detokenizer
+from stepwave.models.encoder import AudioEncoder
+from stepwave.models.fast_decoder import FastDecoder
+from stepwave.models.flow import FlowMatching
+from stepwave.models.nano_speech_tokenizer import NanoSpeechTokenizer
+from stepwave.models.speaker import SpeakerEncoder
+from stepwave.models.speech_tokenizer import SpeechTokenizer
+from stepwave.models.vocoder import Vocoder
+from stepwave.text.tokenizer import Tokenizer
+
+FUSED_PARAMETERS: Final = 1_000_000_000
+"""Decoders up to this size are copied into the quick arrangement; a larger one would need its memory twice."""
+
+
+class LocalEngine:
+    """The parts of the model in `layout`, on `device`. Sessions share it; it keeps nothing of any of them."""
+
+    def __init__(self, layout: Layout, device: str | None = None) -> None:
+        self.layout = layout
+        self.device = _device(device)
+        self.profile: Profile = read_profile(layout)
+        self._small = self._decoder_size() <= FUSED_PARAMETERS
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """Text to ids; raises CheckpointError or TokenizerError."""
+        return load_tokenizer(self.layout)
+
+    @cached_property
+    def language(self) -> AudioLanguageModel:
+        """Encoder, adaptor and decoder; raises CheckpointError."""
+        special = self.tokenizer.special
+        on_cpu = self.device.type == "cpu"
+        # A processor reads 8-bit weights twice as quickly as 16-bit ones; a large model is taken as it is stored.
+        quantised = ("decoder",) if on_cpu and self._small else ()
+        dtype = None if on_cpu else torch.bfloat16
+        parts = load_modules(self.layout, ("encoder", "adaptor"), Placement(self._float_type(), self.device))
+        parts |= load_modules(self.layout, ("decoder",), Placement(dtype, self.device, quantised))
+        decoder = cast(Decoder, parts["decoder"])
+        return AudioLanguageModel(
+            cast(AudioEncoder, parts["encoder"]),
+            cast(Adaptor, parts["adaptor"]),
+            FastDecoder(decoder) if self._small else decoder,
+            special,
+        ).eval()
+
+    @cached_property
+    def detokenizer(self) -> Detokenizer:
+        """Flow matching and vocoder, in float32; raises CheckpointError."""
+        parts = load_modules(self.layout, ("flow", "vocoder"), Placement(torch.float32, self.device))
+        return Detokenizer(cast(FlowMatching, parts["flow"]), cast(Vocoder, parts["vocoder"]))
+
+    @cached_property
+    def voices(self) -> Voices:
+        """The stored voices, and the models that make further ones; raises CheckpointError."""
+        stored = (self.layout.folder / f"{VOICES}.safetensors").is_file()
+        return Voices(read_voices(self.layout.folder) if stored else {}, self._voice_maker, self.profile.default_voice)
+
+    def _voice_maker(self) -> VoiceMaker:
+        tokenizer = self._module("speech_tokenizer")
+        if isinstance(tokenizer, SpeechTokenizer):
+            speaker = CamPlus(self.layout.folder / SPEAKER_FILE)
+            return VoiceMaker(released_codes(tokenizer), released_speaker(speaker))
+        encoder = self.language.encoder
+        embed = cast(SpeakerEncoder, self._module("speaker")).embed
+        return VoiceMaker(nano_codes(encoder, cast(NanoSpeechTokenizer, tokenizer)), embed)
+
+    def _module(self, name: str) -> nn.Module:
+        return load_modules(self.layout, (name,), Placement(torch.float32, self.device))[name]
+
+    def _float_type(self) -> torch.dtype | None:
+        """Type of encoder and adaptor: float32 where that is cheap, else as stored."""
+        if self._small:
+            return torch.float32
+        return None if self.device.type == "cpu" else torch.bfloat16
+
+    def _decoder_size(self) -> int:
+        plans = [plan for plan in self.layout.plans if plan.name == "decoder"]
+        return sum(tensor.numel() for plan in plans for tensor in expected_tensors(plan).values())
+
+
+def use_threads(count: int | None) -> None:
+    """Let PyTorch compute with `count` threads; None takes every core this process may run on. Raises ConfigError."""
+    if count is not None and count < 1:
+        raise ConfigError(f"threads is {count}; wanted at least 1, or none for all cores")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(count or cores)
+
+
+def _device(name: str | None) -> torch.device:
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"the device '{name}' can't be used ({reason}); wanted cpu, or cuda where there is one"
+        ) from None
+    return device

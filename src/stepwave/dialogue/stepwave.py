@@ -1,0 +1,215 @@
+"""The object that `stepwave.load` returns: one model, and everything that can be asked of it in one call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from stepwave.dialogue.engine import LocalEngine
+from stepwave.dialogue.listening import Recording, hear, stretches
+from stepwave.dialogue.profile import Profile
+from stepwave.dialogue.results import Reading, Reply, Timings
+from stepwave.dialogue.sentences import readings
+from stepwave.dialogue.session import Session
+from stepwave.dialogue.tasks import read_piece, transcribe_piece
+from stepwave.dialogue.voices import VoiceChoice
+from stepwave.facts.conversation import TextPart
+from stepwave.facts.errors import TextError
+from stepwave.facts.events import AudioDelta, Event, Finished, FinishReason, TextDelta
+from stepwave.facts.rates import OUTPUT_SAMPLE_RATE, PIECE_SECONDS
+from stepwave.models.detokenizer import Voice
+from stepwave.signal.files import MAX_SECONDS
+from stepwave.signal.resample import Samples
+
+PAUSE_SECONDS = 0.15
+"""Silence between two pieces of a text that are read one after the other."""
+ATTEMPTS = 3
+"""How often a piece is read when its sound runs into a bound."""
+
+Listener = Callable[[Event], None]
+
+
+class Stepwave:
+    """A model that hears and speaks. Safe to share between threads, save that each session belongs to one of them.
+
+    Every method that takes a recording takes a path, the bytes or stream of a file, an `Audio`, or samples at 16 kHz;
+    every `voice` is a stored voice's name, a recording of a few seconds, or None for the model's own voice.
+    """
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self.engine = engine
+
+    @property
+    def profile(self) -> Profile:
+        """The model's prompts, sampling and bounds."""
+        return self.engine.profile
+
+    @property
+    def voices(self) -> list[str]:
+        """Names of the stored voices."""
+        return self.engine.voices.names
+
+    def voice(self, choice: VoiceChoice = None) -> Voice:
+        """Make a voice ready; handing the result on as `voice` spares doing it again.
+
+        Raises ConfigError for an unknown name, AudioError for a recording that can't be used.
+        """
+        voice = self.engine.voices.choose(choice)
+        self.engine.detokenizer.stream(voice)
+        return voice
+
+    def hear(self, audio: Recording) -> Samples:
+        """Samples [n] at 16 kHz of a recording that can be a question; the other methods take them in its place.
+
+        Raises AudioError where it can't be used, long before any model is loaded.
+        """
+        return hear(audio, self.profile.longest_question_seconds)
+
+    def session(self, system: str | None = None, seed: int | None = None) -> Session:
+        """A conversation of several turns; see `Session`."""
+        return Session(self.engine, system, seed)
+
+    def stream_reply(
+        self,
+        audio: Recording | TextPart,
+        voice: VoiceChoice = None,
+        text_only: bool = False,
+        max_seconds: float | None = None,
+        seed: int | None = None,
+        interrupted: Callable[[], bool] | None = None,
+    ) -> Iterator[Event]:
+        """Answer one question as events while the answer is being made; arguments and errors as `Session.stream`."""
+        return self.session(seed=seed).stream(
+            audio, voice=voice, text_only=text_only, max_seconds=max_seconds, interrupted=interrupted
+        )
+
+    def reply(
+        self,
+        audio: Recording | TextPart,
+        voice: VoiceChoice = None,
+        text_only: bool = False,
+        heard: bool = True,
+        max_seconds: float | None = None,
+        seed: int | None = None,
+        listener: Listener | None = None,
+    ) -> Reply:
+        """Answer one question, as a whole.
+
+        Args:
+            audio: the question, a recording (or a `TextPart`).
+            voice: whose voice the answer has.
+            text_only: answer in writing; then `samples` is empty.
+            heard: write down the question too, after the answer.
+            max_seconds: longest answer; None for the model's usual bound.
+            seed: makes the answer repeatable.
+            listener: is called with every event as it comes.
+
+        Raises:
+            StepwaveError: see `Session.stream`.
+        """
+        question = audio if isinstance(audio, TextPart) else self.hear(audio)
+        ready = None if text_only else self.voice(voice)
+        session = self.session(seed=seed)
+        started = time.perf_counter()
+        told = _Told(started)
+        for event in session.stream(question, voice=ready, text_only=text_only, max_seconds=max_seconds):
+            told.take(event)
+            if listener is not None:
+                listener(event)
+        answered = time.perf_counter()
+        words = session.transcript() if heard else None
+        finished = time.perf_counter()
+        timings = Timings(told.first_sound, answered - started, finished - answered if heard else None)
+        return Reply(words, told.text, told.samples, OUTPUT_SAMPLE_RATE, told.reason, timings)
+
+    def transcribe(self, audio: Recording, progress: Callable[[float], None] | None = None) -> str:
+        """Write down what is said in a recording of up to half an hour.
+
+        Longer than 25 s, it is cut at pauses and written down piece by piece. `progress` is called with the share done.
+        Raises AudioError where the recording can't be used.
+        """
+        samples = hear(audio, MAX_SECONDS)
+        texts, done = [], 0
+        for stretch in stretches(samples, PIECE_SECONDS):
+            texts.append(transcribe_piece(self.engine, stretch))
+            done += len(stretch)
+            if progress is not None:
+                progress(done / len(samples))
+        return " ".join(filter(None, texts))
+
+    def stream_say(self, text: str, voice: VoiceChoice = None, seed: int | None = None) -> Iterator[Event]:
+        """Read a text aloud as events, sentence by sentence; every piece ends in a `Finished` of its own.
+
+        Raises TextError for an empty text, and errors as `voice`.
+        """
+        pieces, ready = self._pieces(text), self.voice(voice)
+        return (event for number, piece in enumerate(pieces) for event in self._read(piece, ready, seed, number))
+
+    def say(
+        self,
+        text: str,
+        voice: VoiceChoice = None,
+        seed: int | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> Reading:
+        """Read a text of any length aloud, cut at its sentences; no word is left out without telling (`Reading.cut`).
+
+        `progress` is called with the share done. Raises TextError for an empty text, and errors as `voice`.
+        """
+        pieces, ready = self._pieces(text), self.voice(voice)
+        pause = np.zeros(round(PAUSE_SECONDS * OUTPUT_SAMPLE_RATE), dtype=np.float32)
+        sound: list[Samples] = []
+        cut = []
+        for number, piece in enumerate(pieces):
+            for attempt in range(ATTEMPTS):
+                told = _Told(time.perf_counter())
+                for event in self._read(piece, ready, seed, number + attempt * len(pieces)):
+                    told.take(event)
+                if told.reason == "stop":
+                    break
+            else:
+                cut.append(piece)
+            sound += [told.samples, pause]
+            if progress is not None:
+                progress((number + 1) / len(pieces))
+        return Reading(np.concatenate(sound[:-1]), OUTPUT_SAMPLE_RATE, tuple(cut))
+
+    def _read(self, piece: str, voice: Voice, seed: int | None, number: int) -> Iterator[Event]:
+        return read_piece(self.engine, piece, voice, None if seed is None else seed + number)
+
+    def _pieces(self, text: str) -> list[str]:
+        pieces = readings(text, self.profile.longest_reading)
+        if not pieces:
+            raise TextError("got an empty text; wanted something to read aloud")
+        return pieces
+
+
+class _Told:
+    """Gathers the events of one answer."""
+
+    def __init__(self, started: float) -> None:
+        self._started = started
+        self._texts: list[str] = []
+        self._sound: list[Samples] = [np.zeros(0, dtype=np.float32)]
+        self.first_sound: float | None = None
+        self.reason: FinishReason = "interrupted"
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, TextDelta):
+            self._texts.append(event.text)
+        elif isinstance(event, AudioDelta):
+            if self.first_sound is None:
+                self.first_sound = time.perf_counter() - self._started
+            self._sound.append(event.samples)
+        elif isinstance(event, Finished):
+            self.reason = event.reason
+
+    @property
+    def text(self) -> str:
+        return "".join(self._texts).strip()
+
+    @property
+    def samples(self) -> Samples:
+        return np.concatenate(self._sound)

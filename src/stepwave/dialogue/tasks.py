@@ -1,0 +1,82 @@
+"""Tasks that stand by themselves: writing down what is said, and reading a text aloud. No history, one prompt each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from torch import Tensor
+
+from stepwave.dialogue.engine import LocalEngine
+from stepwave.facts.conversation import AudioPart, Message, TextPart
+from stepwave.facts.errors import TextError
+from stepwave.facts.events import Event, TextDelta
+from stepwave.facts.rates import GROUP, SPEECH_PER_GROUP, SPEECH_TOKEN_RATE, input_seconds
+from stepwave.generation.context import Context
+from stepwave.generation.decode import DecodeSettings, decode
+from stepwave.generation.speak import speak
+from stepwave.models.detokenizer import Voice
+from stepwave.signal.resample import Samples
+from stepwave.text.prompts import SPEAK
+from stepwave.text.template import render
+
+WRITTEN_TOKENS_PER_SECOND: Final = 12
+"""Bound on a transcript: quick English has 6 tokens a second."""
+_SPARE_TOKENS: Final = 16
+
+
+def spoken_tokens(seconds: float) -> int:
+    """Tokens of a spoken answer of `seconds` of sound at most, whole groups and the closing marks."""
+    return GROUP * math.ceil(seconds * SPEECH_TOKEN_RATE / SPEECH_PER_GROUP) + 2
+
+
+def transcribe_piece(engine: LocalEngine, samples: Samples, rows: Sequence[Tensor] | None = None) -> str:
+    """The words of at most 25 s of sound, samples [n] at 16 kHz; greedy.
+
+    `rows` are the encoded sound where it was heard before.
+    """
+    prompt = render(
+        [
+            Message("system", engine.profile.prompts.transcribe),
+            Message("human", (AudioPart(samples),)),
+            Message("assistant", None),
+        ],
+        engine.tokenizer,
+    )
+    context = Context(engine.language, capacity=len(prompt.ids) + 64)
+    context.read(prompt, rows)
+    most = _SPARE_TOKENS + math.ceil(WRITTEN_TOKENS_PER_SECOND * input_seconds(len(samples)))
+    events = decode(context, engine.tokenizer, DecodeSettings(max_tokens=most))
+    return "".join(event.text for event in events if isinstance(event, TextDelta)).strip()
+
+
+def read_piece(engine: LocalEngine, text: str, voice: Voice, seed: int | None = None) -> Iterator[Event]:
+    """Read a short text aloud: text, codes and sound as events. Its words are given to the model, which chooses the
+    sound only.
+
+    Raises TextError for a text without any token.
+    """
+    special = engine.tokenizer.special
+    said = tuple(engine.tokenizer.encode(text, parse_special=False))
+    if not said:
+        raise TextError("got an empty text; wanted something to read aloud")
+    prompt = render(
+        [
+            Message("system", engine.profile.prompts.read),
+            Message("human", (TextPart(text),)),
+            Message("assistant", SPEAK, eot=False),
+        ],
+        engine.tokenizer,
+    )
+    context = Context(engine.language, capacity=len(prompt.ids) + 256)
+    context.read(prompt)
+    settings = DecodeSettings(
+        text=replace(engine.profile.text, seed=seed),
+        speech=engine.profile.speech,
+        max_tokens=spoken_tokens(engine.profile.longest_answer_seconds),
+        stop_ids=(special.tts_end, special.eot, special.end_of_text),
+        said=said,
+    )
+    return speak(decode(context, engine.tokenizer, settings), engine.detokenizer.stream(voice))

@@ -1,0 +1,150 @@
+"""Whose voice an answer is spoken in: a stored voice by name, or a recording of a few seconds made into one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import torch
+from torch import Tensor
+
+from stepwave.facts.errors import AudioTooShortError, ConfigError
+from stepwave.facts.rates import (
+    INPUT_SAMPLE_RATE,
+    OUTPUT_SAMPLE_RATE,
+    speech_tokens_of_mel,
+    tokenizer_mel_frames,
+    valid_mel_frames,
+)
+from stepwave.models.detokenizer import Voice
+from stepwave.models.encoder import AudioEncoder
+from stepwave.models.nano_speech_tokenizer import NanoSpeechTokenizer
+from stepwave.models.speech_tokenizer import SpeechTokenizer
+from stepwave.signal.fbank import kaldi_fbank
+from stepwave.signal.files import Audio, read_audio
+from stepwave.signal.mel import log_mel, speech_mel
+from stepwave.signal.resample import Samples, resample
+from stepwave.signal.voice_activity import trim
+
+VoiceChoice: TypeAlias = str | os.PathLike[str] | Audio | Voice | None
+"""A stored voice's name, a recording, a voice made before, or None for the model's own."""
+
+LONGEST_PROMPT_SECONDS: Final = 10.0
+"""So much of a recording becomes the voice's prompt: more costs time with every answer and adds little."""
+LEAST_PROMPT_SECONDS: Final = 1.0
+"""Less sound says too little about a voice."""
+_LONGEST_CLIP_SECONDS: Final = 600.0
+
+
+@dataclass(frozen=True)
+class VoiceMaker:
+    """The models that turn a recording into a voice, as plain functions of samples [n] at 16 kHz."""
+
+    codes: Callable[[Samples], Tensor]
+    """Speech codes [p], 25 a second."""
+    speaker: Callable[[Samples], Tensor]
+    """Speaker vector [s]."""
+
+    def make(self, name: str, audio: Audio) -> Voice:
+        """A voice from a recording at its own rate: its first 10 s of sound, silence at the ends taken off.
+
+        Codes and mel cover the same stretch (reference facts 6.1).
+        Raises AudioTooShortError where less than a second of sound is there.
+        """
+        sound = trim(audio.samples, audio.sample_rate)[: int(LONGEST_PROMPT_SECONDS * audio.sample_rate)]
+        seconds = len(sound) / audio.sample_rate
+        if seconds < LEAST_PROMPT_SECONDS:
+            raise AudioTooShortError(
+                f"the voice recording {name} has {seconds:.2f} s of sound in {audio.seconds:.2f} s; "
+                f"wanted at least {LEAST_PROMPT_SECONDS:g} s of speech: record a longer one, or louder"
+            )
+        heard = resample(sound, audio.sample_rate, INPUT_SAMPLE_RATE)
+        mel = speech_mel(torch.from_numpy(resample(sound, audio.sample_rate, OUTPUT_SAMPLE_RATE)))
+        return Voice.fitted(name, self.speaker(heard), self.codes(heard), mel.T.contiguous())
+
+
+class Voices:
+    """The voices of one model. `maker` is called for when the first recording comes."""
+
+    def __init__(
+        self, stored: Mapping[str, Voice], maker: Callable[[], VoiceMaker], default: str | None = None
+    ) -> None:
+        if default is not None and stored and default not in stored:
+            raise ConfigError(f"the model's own voice '{default}' is not stored with it; known are {', '.join(stored)}")
+        self._stored = dict(stored)
+        self._make = maker
+        self._default = default
+
+    @property
+    def names(self) -> list[str]:
+        """The stored voices, by name."""
+        return sorted(self._stored)
+
+    @cached_property
+    def _maker(self) -> VoiceMaker:
+        return self._make()
+
+    def choose(self, choice: VoiceChoice = None) -> Voice:
+        """The voice meant by `choice`; a name goes before a file of that name.
+
+        Raises:
+            ConfigError: no voice is stored, or none of that name, and it is no file either.
+            AudioError: the recording can't be read, or is too short.
+        """
+        if isinstance(choice, Voice):
+            return choice
+        if isinstance(choice, Audio):
+            return self._maker.make("recording", choice)
+        if choice is None:
+            if not self._stored:
+                raise ConfigError("this model has no voice of its own; give a recording of a few seconds as the voice")
+            return self._stored[self._default or self.names[0]]
+        if isinstance(choice, str) and choice in self._stored:
+            return self._stored[choice]
+        if not Path(choice).exists():
+            known = ", ".join(self.names) or "none"
+            raise ConfigError(f"no voice '{os.fspath(choice)}', and no file of that name; stored voices: {known}")
+        audio = read_audio(choice, sample_rate=None, channels="mean", max_seconds=_LONGEST_CLIP_SECONDS)
+        return self._maker.make(Path(choice).stem, audio)
+
+
+def nano_codes(encoder: AudioEncoder, tokenizer: NanoSpeechTokenizer) -> Callable[[Samples], Tensor]:
+    """Codes from the frames of nano's own encoder, as in training."""
+
+    @torch.inference_mode()
+    def codes(samples: Samples) -> Tensor:
+        weight = encoder.conv1.weight
+        mel = log_mel(torch.from_numpy(samples).to(weight.device), encoder.config.bands)[None].to(weight.dtype)
+        frames, lengths = encoder(mel, torch.tensor([valid_mel_frames(len(samples))], device=weight.device))
+        found: Tensor = tokenizer.encode(frames.float(), lengths)
+        return found[0, : int(lengths)].cpu()
+
+    return codes
+
+
+def released_codes(tokenizer: SpeechTokenizer) -> Callable[[Samples], Tensor]:
+    """Codes of the released S3 tokenizer, whose mel has no padding on the right (reference facts 6.1a)."""
+
+    @torch.inference_mode()
+    def codes(samples: Samples) -> Tensor:
+        weight = tokenizer.encoder.conv1.weight
+        mel = log_mel(torch.from_numpy(samples).to(weight.device), tokenizer.config.bands, right_padding=0)
+        frames = tokenizer_mel_frames(len(samples))
+        found, _ = tokenizer.encode(mel[None].to(weight.dtype), torch.tensor([frames], device=weight.device))
+        return found[0, : speech_tokens_of_mel(frames)].cpu()
+
+    return codes
+
+
+def released_speaker(embed: Callable[[Tensor], Tensor]) -> Callable[[Samples], Tensor]:
+    """CAM++ on filterbank features without their mean over time (reference facts 6.1b)."""
+
+    def speaker(samples: Samples) -> Tensor:
+        features = kaldi_fbank(torch.from_numpy(samples))
+        return embed(features - features.mean(dim=0, keepdim=True))
+
+    return speaker
