@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("models/**/*.md"), *ROOT.glob("examples/**/*.md")]
 )
+SOURCES = [path for folder in ("src", "tests", "recipes") for path in (ROOT / folder).rglob("*.py")]
 LARGEST_FILE = 50 * 1024 * 1024
 LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?[^)]*\)|(?:src|href|srcset)=\"([^\"]+)\"")
 HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*$", re.MULTILINE)
@@ -44,6 +45,19 @@ def broken_links(path: Path, page: str) -> list[str]:
     return broken
 
 
+def missing_names(page: str) -> list[str]:
+    """Python files that a page names and nobody has, and names it gives right after a file that the file lacks."""
+    missing = []
+    for name, member in re.findall(r"`((?:\w+/)*\w+\.py)`(?: `(\w+(?:\.\w+)?)`)?", page):
+        files = [path for path in SOURCES if str(path).endswith(f"/{name}")]
+        if not files:
+            missing.append(name)
+        for word in member.split(".") if member and files else []:
+            if not any(re.search(rf"\b{word}\b", path.read_text(encoding="utf-8")) for path in files):
+                missing.append(f"{name} {member}")
+    return missing
+
+
 def shell_blocks(page: str) -> list[str]:
     """The shell examples of a page."""
     return re.findall(r"^```(?:sh|bash|console)\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
@@ -67,6 +81,25 @@ def test_links_lead_to_files_and_headings_that_exist(path: Path) -> None:
 )
 def test_a_broken_link_is_seen(page: str, broken: list[str]) -> None:
     assert broken_links(ROOT / "PAGE.md", page) == broken
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_python_files_that_pages_name_exist(path: Path) -> None:
+    assert missing_names(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("page", "missing"),
+    [
+        ("`facts/rates.py` and `rates.py` and `tests/test_repository.py`", []),
+        ("`facts/rate.py`", ["facts/rate.py"]),
+        ("`facts/rates.py` `placeholders`", []),
+        ("`facts/rates.py` `place_holders`", ["facts/rates.py place_holders"]),
+        ("`generation/context.py` `Context.reed`", ["generation/context.py Context.reed"]),
+    ],
+)
+def test_a_file_or_name_that_is_gone_is_seen(page: str, missing: list[str]) -> None:
+    assert missing_names(page) == missing
 
 
 def test_readme_names_make_targets_that_exist() -> None:
