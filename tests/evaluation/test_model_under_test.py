@@ -1,9 +1,11 @@
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from stepwave.dialogue.stepwave import Stepwave
 from stepwave.evaluation.answers import Item
 from stepwave.evaluation.model_under_test import ModelUnderTest, revision
 from stepwave.evaluation.tasks import TASKS
@@ -34,17 +36,28 @@ def test_parts_give_back_as_much_sound_as_they_get(subject: ModelUnderTest, nois
     assert np.isfinite(produced.sound).all()
 
 
-def test_speaking_follows_from_the_seed(subject: ModelUnderTest) -> None:
-    def said(seed: int) -> np.ndarray:
-        subject.begin("say", seed)
-        sound = TASKS["say"](subject, Item("a", "Hi.")).sound
-        assert sound is not None
-        return sound
+def test_speaking_is_repeatable(subject: ModelUnderTest) -> None:
+    sounds = []
+    for _ in range(2):
+        subject.begin("say", 1)
+        sounds.append(TASKS["say"](subject, Item("a", "Hi.")).sound)
+    assert sounds[0] is not None
+    np.testing.assert_array_equal(sounds[0], sounds[1])
 
-    first = said(1)
-    np.testing.assert_array_equal(said(1), first)
-    other = said(2)
-    assert len(other) != len(first) or not np.array_equal(other, first)
+
+def test_every_call_gets_the_items_seed(subject: ModelUnderTest, noise: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds = []
+
+    def noted(self: Stepwave, asked: object, voice: object, seed: int) -> Any:
+        seeds.append(seed)
+        raise CheckpointError("enough")
+
+    for task, method in (("say", "say"), ("reply", "reply"), ("timed_reply", "stream_reply")):
+        monkeypatch.setattr(Stepwave, method, noted)
+        subject.begin(task, 17)
+        with pytest.raises(CheckpointError, match="enough"):
+            TASKS[task](subject, Item("a", "Hi.", noise))
+    assert seeds == [17, 17, 17]
 
 
 def test_only_the_parts_of_a_task_are_needed(tiny_nano: Path, noise: str, tmp_path: Path) -> None:

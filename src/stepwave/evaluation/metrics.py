@@ -128,6 +128,8 @@ def wideband_pesq(reference: Samples, degraded: Samples) -> float:
     """
     library = package("pesq")
     length = min(len(reference), len(degraded))
+    if not reference[:length].any() or not degraded[:length].any():
+        raise ValueError("PESQ finds nothing to compare: one of the sounds is silent")
     try:
         return float(library.pesq(INPUT_SAMPLE_RATE, reference[:length], degraded[:length], "wb"))
     except library.PesqError as error:

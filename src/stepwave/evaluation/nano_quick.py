@@ -48,8 +48,6 @@ def sentences(places: Places) -> list[Item]:
 
 def questions(places: Places) -> list[Item]:
     """The spoken questions in voices kept out of training, with the answers that are right."""
-    clinc = places.data / CLINC_FILE
-    accepted = accepted_answers(PREPARED_SEED, clinc if clinc.is_file() else None)
     path = places.checks / QUESTIONS_FILE
     try:
         recordings = read_recordings(path)
@@ -58,6 +56,8 @@ def questions(places: Places) -> list[Item]:
             f"{path} can't be read as a list of spoken questions ({error}); make them with `stepwave prepare nano`, "
             "or name their folder with --checks"
         ) from error
+    clinc = places.data / CLINC_FILE
+    accepted = accepted_answers(PREPARED_SEED, clinc if clinc.is_file() else None)
     return [_heard(each, path.parent, accepted(each.text)) for each in recordings]
 
 
