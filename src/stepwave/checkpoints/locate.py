@@ -58,13 +58,13 @@ def locate(name: str, *, download: bool = False) -> Path:
         return _nano()
     hub_id = next((model.hub_id for model in KNOWN_MODELS if model.name == name and model.hub_id), name)
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    if name and folder.is_dir():
         return folder
     if folder.is_file():
         raise CheckpointNotFoundError(f"{name} is a file; name the folder of the model it belongs to")
     if not _HUB_ID.fullmatch(hub_id):
         known = ", ".join(model.name for model in KNOWN_MODELS)
-        raise CheckpointNotFoundError(f"no model {name}: wanted {known}, a folder, or a hub id like owner/name")
+        raise CheckpointNotFoundError(f"no model {name!r}: wanted {known}, a folder, or a hub id like owner/name")
     cached = cached_snapshot(hub_id)
     if cached is not None:
         return cached

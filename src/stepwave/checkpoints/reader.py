@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
 
 import torch
 from safetensors import safe_open
@@ -16,7 +18,9 @@ from torch import Tensor, nn
 from stepwave.checkpoints.headers import Entry
 from stepwave.checkpoints.inspection import SCALE_SUFFIX, PartReport, inspect
 from stepwave.checkpoints.plan import PartPlan, skeleton
-from stepwave.models.quantised_linear import QuantisedEmbedding, quantise, quantise_module
+from stepwave.models.quantised_linear import QuantisedEmbedding, is_aligned, quantise, quantise_module
+
+_REMAP_BYTES: Final = 64_000_000
 
 
 @dataclass(frozen=True)
@@ -54,24 +58,23 @@ def load_parts(
 
 
 def _load(plan: PartPlan, found: PartReport, placement: Placement) -> nn.Module:
+    source = _Source(found, placement)
     if plan.name not in placement.quantised:
-        state = {name: read_tensor(name, found, placement) for name in found.tensors if not _is_scale(name, found)}
-        return assemble(plan.build, state, placement.device)
+        return assemble(plan.build, {name: source.read(name) for name in source.names}, placement.device)
 
     def build() -> nn.Module:
         module = plan.build()
         quantise_module(module)
         return module
 
-    names = skeleton(build).state_dict()
-    layers = {name.removesuffix(".weight_int8") for name in names if name.endswith(".weight_int8")}
-    state = {}
-    for name in found.tensors:
+    rounded = {name for name in skeleton(build).state_dict() if name.endswith(".weight_int8")}
+    state: dict[str, Tensor] = {}
+    for name in source.names:
         layer = name.removesuffix(".weight")
-        if layer != name and layer in layers:
-            state[f"{layer}.weight_int8"], state[f"{layer}.scale"] = _read_int8(name, found, placement)
-        elif not _is_scale(name, found):
-            state[name] = read_tensor(name, found, placement)
+        if f"{layer}.weight_int8" in rounded and layer != name:
+            state[f"{layer}.weight_int8"], state[f"{layer}.scale"] = source.read_int8(name)
+        else:
+            state[name] = source.read(name)
     module = assemble(build, state, placement.device)
     for child in module.modules():
         if isinstance(child, QuantisedEmbedding):
@@ -90,31 +93,47 @@ def assemble(
     return module.eval()
 
 
-def read_tensor(name: str, found: PartReport, placement: Placement) -> Tensor:
-    """Read one stored tensor, by our name; an int8 one is multiplied out with its factors."""
-    entry = found.tensors[name]
-    tensor = read_entry(entry, placement.device)
-    if entry.dtype == torch.int8 and name + SCALE_SUFFIX in found.tensors:
-        scale = read_entry(found.tensors[name + SCALE_SUFFIX], placement.device)
-        tensor = tensor.float() * scale.float().view(-1, *[1] * (tensor.dim() - 1))
-    return tensor.to(placement.dtype) if placement.dtype is not None and tensor.is_floating_point() else tensor
-
-
-def _read_int8(name: str, found: PartReport, placement: Placement) -> tuple[Tensor, Tensor]:
-    scale = found.tensors.get(name + SCALE_SUFFIX)
-    if found.tensors[name].dtype == torch.int8 and scale is not None and scale.dtype == torch.bfloat16:
-        return read_entry(found.tensors[name], placement.device), read_entry(scale, placement.device)
-    return quantise(read_tensor(name, found, placement))
-
-
-def _is_scale(name: str, found: PartReport) -> bool:
-    values = name.removesuffix(SCALE_SUFFIX)
-    return values != name and values in found.tensors and found.tensors[values].dtype == torch.int8
-
-
 def read_entry(entry: Entry, device: torch.device | str = "cpu") -> Tensor:
     """Read one tensor as it is stored; on the CPU it stays mapped to its file."""
-    # Opened anew for every tensor: one that is converted must not keep the pages of its whole file in memory.
     with safe_open(entry.file, "pt", device=str(device)) as file:
         tensor: Tensor = file.get_tensor(entry.name)
     return tensor
+
+
+class _Source:
+    """The stored tensors of one part, by our names, in the types that are wanted."""
+
+    def __init__(self, found: PartReport, placement: Placement) -> None:
+        self._entries = found.tensors
+        self._placement = placement
+        self._mapped: tuple[Path | None, Any, int] = (None, None, 0)  # file, its handle, bytes read through it
+        scales = {name + SCALE_SUFFIX for name, entry in found.tensors.items() if entry.dtype == torch.int8}
+        self.names = [name for name in found.tensors if name not in scales]
+
+    def read(self, name: str) -> Tensor:
+        """One tensor; an int8 one is multiplied out with its factors."""
+        tensor = self._stored(name)
+        if name + SCALE_SUFFIX in self._entries and tensor.dtype == torch.int8:
+            scale = self._stored(name + SCALE_SUFFIX).float()
+            tensor = tensor.float() * scale.view(-1, *[1] * (tensor.dim() - 1))
+        dtype = self._placement.dtype
+        return tensor.to(dtype) if dtype is not None and tensor.is_floating_point() else tensor
+
+    def read_int8(self, name: str) -> tuple[Tensor, Tensor]:
+        """A matrix as int8 values and bf16 factors per row, as stored or else rounded now."""
+        scale = self._entries.get(name + SCALE_SUFFIX)
+        if self._entries[name].dtype == torch.int8 and scale is not None and scale.dtype == torch.bfloat16:
+            values = self._stored(name)
+            # Mapped tensors lie where the file has them; the integer kernel is particular about that.
+            return values if is_aligned(values) else values.clone(), self._stored(name + SCALE_SUFFIX)
+        return quantise(self.read(name))
+
+    def _stored(self, name: str) -> Tensor:
+        entry = self._entries[name]
+        file, handle, count = self._mapped
+        # A new mapping now and then lets go of the pages of tensors that were converted; others keep theirs alive.
+        if handle is None or file != entry.file or count > _REMAP_BYTES:
+            handle, count = safe_open(entry.file, "pt", device=str(self._placement.device)), 0
+        self._mapped = (entry.file, handle, count + entry.size)
+        tensor: Tensor = handle.get_tensor(entry.name)
+        return tensor

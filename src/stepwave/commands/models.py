@@ -19,16 +19,13 @@ def list_models() -> None:
     """Show the known models and where each one is on this computer."""
     from stepwave.checkpoints.locate import KNOWN_MODELS, locate
 
-    table = Table(box=None, pad_edge=False)
-    for title in ("name", "where", "what"):
-        table.add_column(title, overflow="fold")
+    width = max(len(model.name) for model in KNOWN_MODELS) + 2
     for model in KNOWN_MODELS:
         try:
             where = str(locate(model.name))
         except CheckpointNotFoundError:
-            where = f"not here (hub: {model.hub_id})" if model.hub_id else "not here"
-        table.add_row(model.name, where, model.summary)
-    Console().print(table)
+            where = f"not here; hub id {model.hub_id}" if model.hub_id else "not here"
+        typer.echo(f"{model.name:{width}}{model.summary}\n{'':{width}}{where}")
 
 
 @app.command()
