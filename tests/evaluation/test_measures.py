@@ -67,6 +67,7 @@ def test_without_accepted_answers_nothing_is_said(evidence: Evidence) -> None:
 
 
 def test_quality_needs_both_sounds_and_speech_in_them(evidence: Evidence) -> None:
+    pytest.importorskip("pesq", reason="pesq is in the extra eval: it needs a compiler")
     half = evidence.file.store(Item("a", "x"), Produced(sound=sound(2)))
     silent = evidence.file.store(Item("b", "x"), Produced(sound=sound(20) * 0, original=sound(20) * 0))
     for answer in (half, silent):
