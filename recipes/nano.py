@@ -191,11 +191,11 @@ def nano_speech_text(folder: Path, device: str) -> Run:
     The report trains 1.4 T tokens in four stages; this run sees about a millionth of that, so conversations and
     readings come from the start, and the adaptor goes on learning.
     """
+    from stepwave.checkpoints.runs import model_weights, newest_state
     from stepwave.models.adaptor import NANO_ADAPTOR, Adaptor
     from stepwave.models.decoder import Decoder, DecoderConfig
     from stepwave.training.speech_start import match_embedding_scale, start_speech_embeddings
     from stepwave.training.speech_text import SpeechTextTraining
-    from stepwave.training.state import model_weights, newest_state
 
     language = nano_language_start(folder)
     features, codes = _store(folder, "features"), _store(folder, "codes")

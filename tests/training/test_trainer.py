@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from stepwave.checkpoints.runs import newest_state
 from stepwave.facts.errors import CheckpointError, ConfigError
 from stepwave.training.config import OptimiserConfig, TrainConfig
-from stepwave.training.state import newest_state
 from stepwave.training.trainer import Trainer
 
 

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from stepwave.checkpoints.convert import read_speaker_encoder
 from stepwave.checkpoints.ctranslate2 import read_whisper
+from stepwave.checkpoints.runs import model_weights, newest_state
 from stepwave.data.recordings import read_recordings, write_recordings
 from stepwave.data.store import TensorStore
 from stepwave.facts.errors import ConfigError
@@ -33,7 +34,6 @@ from stepwave.prepare.recordings import people, synthesised
 from stepwave.prepare.speakers import store_speakers
 from stepwave.prepare.starting_points import StartingPoints, fetch_starting_points
 from stepwave.prepare.synthesis import Utterance, rate_line, synthesise
-from stepwave.training.state import model_weights, newest_state
 
 Say = Callable[[str], None]
 Step = TypeVar("Step")

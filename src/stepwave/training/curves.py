@@ -39,7 +39,12 @@ class CurveLog:
         if step % every and step != self.steps:
             return
         count = len(self.window)
-        means = {name: sum(entry[0].get(name, 0.0) for entry in self.window) / count for name in losses}
+        # A part that only some steps have is averaged over those.
+        parts: dict[str, list[float]] = {}
+        for entry, _, _ in self.window:
+            for name, value in entry.items():
+                parts.setdefault(name, []).append(value)
+        means = {name: sum(values) / len(values) for name, values in parts.items()}
         spent = sum(entry[2] for entry in self.window)
         rate = sum(entry[1] for entry in self.window) / max(spent, 1e-9)
         self.window.clear()

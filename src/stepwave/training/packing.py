@@ -9,6 +9,7 @@ from stepwave.checkpoints.convert import read_speaker_encoder
 from stepwave.checkpoints.ctranslate2 import read_whisper
 from stepwave.checkpoints.gguf import read_llama
 from stepwave.checkpoints.nano import save_part, save_tokenizer
+from stepwave.checkpoints.runs import model_weights, newest_state
 from stepwave.checkpoints.vocabulary import NANO_TOKENS, NANO_VOCABULARY, extend_tokenizer
 from stepwave.checkpoints.voices import save_voices
 from stepwave.data.recordings import Recording, read_recordings
@@ -26,7 +27,6 @@ from stepwave.models.speaker import SpeakerEncoder
 from stepwave.models.vocoder import Vocoder, VocoderConfig
 from stepwave.signal.files import read_audio
 from stepwave.signal.mel import speech_mel
-from stepwave.training.state import model_weights, newest_state
 
 VOICES = {
     "heart": "kokoro/af_heart",

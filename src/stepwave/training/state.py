@@ -9,17 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from stepwave.checkpoints.runs import MODEL
 from stepwave.facts.errors import CheckpointError
 from stepwave.training.config import TrainConfig
-
-
-def newest_state(folder: Path) -> Path | None:
-    """The checkpoint with the highest step in a run's folder, or None."""
-    return max(folder.glob("step-*.safetensors"), default=None)
 
 
 def save_state(
@@ -28,7 +24,7 @@ def save_state(
     """Write a checkpoint under its final name in one step and delete all but the newest two."""
     tensors: dict[str, Tensor] = {}
     for name, value in module.state_dict().items():
-        tensors[f"model.{name}"] = value.detach().cpu().contiguous().clone()
+        tensors[f"{MODEL}{name}"] = value.detach().cpu().contiguous().clone()
     for group, optimiser in optimisers.items():
         for index, state in optimiser.state_dict()["state"].items():
             for key, value in state.items():
@@ -54,28 +50,16 @@ def load_state(path: Path, module: nn.Module, optimisers: dict[str, torch.optim.
         with safe_open(path, "pt") as file:
             step = int(file.metadata()["step"])
             for name in file.keys():  # noqa: SIM118 (a safetensors handle is not iterable)
-                kind, _, rest = name.partition(".")
-                if kind == "model":
-                    weights[rest] = file.get_tensor(name)
+                if name.startswith(MODEL):
+                    weights[name.removeprefix(MODEL)] = file.get_tensor(name)
                 else:
-                    group, index, key = rest.split(".")
+                    _, group, index, key = name.split(".")
                     states[group].setdefault(int(index), {})[key] = file.get_tensor(name)
         module.load_state_dict(weights, strict=True)
-    except (OSError, RuntimeError, KeyError, ValueError) as failure:
+    except (OSError, RuntimeError, KeyError, ValueError, SafetensorError) as failure:
         raise CheckpointError(f"{path} does not fit run {config.name!r}: {failure}; delete it to start anew") from None
     for group, optimiser in optimisers.items():
         whole = optimiser.state_dict()
         whole["state"] = states[group]
         optimiser.load_state_dict(whole)
     return step
-
-
-def model_weights(path: Path, prefix: str = "") -> dict[str, Tensor]:
-    """The module weights of a run's checkpoint whose names begin with `prefix`, without it."""
-    whole = f"model.{prefix}"
-    with safe_open(path, "pt") as file:
-        return {
-            name.removeprefix(whole): file.get_tensor(name)
-            for name in file.keys()  # noqa: SIM118
-            if name.startswith(whole)
-        }

@@ -14,9 +14,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from stepwave.checkpoints.runs import newest_state
 from stepwave.training.config import TrainConfig
 from stepwave.training.curves import CurveLog
-from stepwave.training.state import load_state, newest_state, save_state
+from stepwave.training.state import load_state, save_state
 
 
 class Experiment(Protocol):
