@@ -98,6 +98,11 @@ def test_a_git_lfs_pointer_is_named(tmp_path: Path) -> None:
         b'{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}}',
         b'{"a": {"dtype": "XYZ", "shape": [1], "data_offsets": [0, 4]}}',
         b'{"a": {"shape": [1]}}',
+        b'{"a": {"dtype": "F32", "shape": [-1, -1], "data_offsets": [0, 4]}}',
+        b'{"a": {"dtype": "F32", "shape": ["1"], "data_offsets": [0, 4]}}',
+        b'{"a": {"dtype": "U8", "shape": [1], "data_offsets": [3, 4]}}',
+        b'{"a": {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]},'
+        b' "b": {"dtype": "U8", "shape": [2], "data_offsets": [2, 4]}}',
     ],
 )
 def test_a_senseless_header_is_refused(tmp_path: Path, header: bytes) -> None:

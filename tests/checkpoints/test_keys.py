@@ -14,8 +14,6 @@ from stepwave.checkpoints.keys import (
     MINI_ENCODER,
     MINI_SPEECH_TOKENIZER,
     MINI_VOCODER,
-    OPENAI_WHISPER_DECODER,
-    OPENAI_WHISPER_ENCODER,
     WHISPER_DECODER,
     WHISPER_ENCODER,
     KeyTable,
@@ -45,19 +43,6 @@ def test_a_hugging_face_whisper_loads_into_our_encoder_and_decoder() -> None:
         assert all(table.theirs(table.ours(name) or "") == name for name in theirs if table.ours(name))
     left = [name for name in theirs if not WHISPER_ENCODER.ours(name) and not WHISPER_DECODER.ours(name)]
     assert left == ["proj_out.weight"]  # tied to the token embedding
-
-
-def test_openai_names() -> None:
-    pairs = {
-        "encoder.ln_post.bias": "after_norm.bias",
-        "encoder.positional_embedding": "positional_embedding.weight",
-        "encoder.blocks.11.attn.key.weight": "blocks.11.attn.key.weight",
-        "encoder.conv2.bias": "conv2.bias",
-    }
-    for theirs, ours in pairs.items():
-        assert OPENAI_WHISPER_ENCODER.ours(theirs) == ours
-        assert OPENAI_WHISPER_ENCODER.theirs(ours) == theirs
-    assert OPENAI_WHISPER_DECODER.ours("decoder.blocks.0.cross_attn.out.weight") == "blocks.0.cross_attn.out.weight"
 
 
 def test_mini_names() -> None:

@@ -1,11 +1,13 @@
 """Finding models by name, folder and hub id, without the network."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from stepwave.checkpoints import locate as locate_room
-from stepwave.checkpoints.locate import KNOWN_MODELS, cached_snapshot, hub_cache, locate, nano_folders
+from stepwave.checkpoints.inspection import compare_digests
+from stepwave.checkpoints.locate import KNOWN_MODELS, cached_digests, cached_snapshot, hub_cache, locate, nano_folders
 from stepwave.facts.errors import CheckpointError, CheckpointNotFoundError, MissingExtraError
 
 HUB_ID = "stepfun-ai/Step-Audio-2-mini"
@@ -49,6 +51,23 @@ def test_the_main_revision_of_the_cache(empty_cache: Path) -> None:
     assert locate("mini") == old
     (empty_cache / "models--stepfun-ai--Step-Audio-2-mini" / "refs" / "main").write_text("gone")
     assert cached_snapshot(HUB_ID) in (old, new)
+
+
+def test_a_snapshot_knows_the_digests_of_its_large_files(empty_cache: Path) -> None:
+    folder = snapshot(empty_cache, "aaa", main=True)
+    blobs = folder.parents[1] / "blobs"
+    blobs.mkdir()
+    good, small = hashlib.sha256(b"weights").hexdigest(), "a" * 40
+    for name, blob, content in (("m.safetensors", good, b"weights"), ("config.json", small, b"{}")):
+        (blobs / blob).write_bytes(content)
+        (folder / name).symlink_to(Path("..") / ".." / "blobs" / blob)
+    (folder / "own.safetensors").write_bytes(b"x")
+    digests = cached_digests(folder)
+    assert digests == {"m.safetensors": good}
+    assert compare_digests(folder, digests) == []
+    (blobs / good).write_bytes(b"weighty")
+    (problem,) = compare_digests(folder, digests)
+    assert "m.safetensors is damaged" in str(problem)
 
 
 def test_a_hub_id_that_is_not_here_says_how_to_get_it(empty_cache: Path) -> None:

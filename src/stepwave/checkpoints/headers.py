@@ -111,17 +111,20 @@ def read_header(path: Path) -> dict[str, Entry]:
     try:
         header: dict[str, Any] = json.loads(raw)
         header.pop("__metadata__", None)
-        entries, ends = {}, [0]
-        for name, described in header.items():
-            entries[name] = Entry(name, TYPES[described["dtype"]], tuple(described["shape"]), path)
+        entries, position = {}, 0
+        for name, described in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+            shape = tuple(described["shape"])
+            if not all(isinstance(size, int) and size >= 0 for size in shape):
+                raise ValueError(f"{name} has the shape {shape}")
+            entries[name] = Entry(name, TYPES[described["dtype"]], shape, path)
             start, end = described["data_offsets"]
-            if end - start != entries[name].size:
-                raise ValueError(f"{name} has {end - start} bytes, its shape needs {entries[name].size}")
-            ends.append(end)
+            if start != position or end - start != entries[name].size:
+                raise ValueError(f"{name} lies at {start} to {end}, wanted {entries[name].size} bytes from {position}")
+            position = end
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} is not a usable safetensors file (header: {error}); fetch it again") from None
-    if 8 + size + max(ends) != length:
-        raise _half_written(path, length, str(8 + size + max(ends)))
+    if 8 + size + position != length:
+        raise _half_written(path, length, str(8 + size + position))
     return entries
 
 

@@ -101,14 +101,3 @@ WHISPER_DECODER: Final = KeyTable(
     )
 )
 """Its decoder, for `models.whisper_decoder`; the head is the token embedding."""
-OPENAI_WHISPER_ENCODER: Final = KeyTable(
-    (
-        ("encoder.positional_embedding", "positional_embedding.weight"),
-        ("encoder.ln_post.*", "after_norm.*"),
-        ("encoder.conv#.*", "conv#.*"),
-        ("encoder.blocks.*", "blocks.*"),
-    )
-)
-"""The encoder of an OpenAI Whisper checkpoint."""
-OPENAI_WHISPER_DECODER: Final = KeyTable((("decoder.*", "*"),))
-"""Its decoder."""

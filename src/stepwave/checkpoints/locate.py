@@ -14,6 +14,7 @@ from typing import Final
 from stepwave.facts.errors import CheckpointError, CheckpointNotFoundError, MissingExtraError
 
 NANO: Final = "nano"
+_SHA256 = re.compile("[0-9a-f]{64}")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
@@ -110,6 +111,15 @@ def cached_snapshot(hub_id: str) -> Path | None:
             return folder
     snapshots = [folder for folder in (repository / "snapshots").glob("*") if folder.is_dir()]
     return max(snapshots, key=lambda folder: folder.stat().st_mtime, default=None)
+
+
+def cached_digests(folder: Path) -> dict[str, str]:
+    """The sha256 of the large files of a snapshot in the cache, by name: there they are links to their digests."""
+    digests = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() and _SHA256.fullmatch(digest := path.readlink().name):
+            digests[str(path.relative_to(folder))] = digest
+    return digests
 
 
 def _download(hub_id: str) -> Path:

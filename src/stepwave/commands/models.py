@@ -39,8 +39,9 @@ def check(
 
     Ends with exit code 1 where the model can't be used.
     """
+    from stepwave.checkpoints.inspection import compare_digests
     from stepwave.checkpoints.layouts import inspect_layout, open_layout
-    from stepwave.checkpoints.locate import locate
+    from stepwave.checkpoints.locate import cached_digests, locate
     from stepwave.checkpoints.nano import check_digests
 
     layout = open_layout(locate(model))
@@ -55,7 +56,10 @@ def check(
     console = Console(soft_wrap=True)
     console.print(f"{layout.folder} ({layout.kind} format)", highlight=False)
     console.print(table)
-    problems = [*report.problems, *(check_digests(layout.folder) if digests else [])]
+    problems = [*report.problems]
+    if digests:
+        problems += check_digests(layout.folder)
+        problems += compare_digests(layout.folder, cached_digests(layout.folder))
     for name in layout.lacking:
         console.print(f"lacks {name}", highlight=False)
     for problem in problems:
