@@ -1,6 +1,7 @@
 # Two commands and their set-up. A first run makes .venv and installs into it; later runs find it there and start at
 # once. Stamps in .venv say what is installed: they age with pyproject.toml and constraints-ci.txt, and carry a number
-# made of this folder's path, so that a copied or moved .venv is installed anew.
+# made of this folder's path, so that a copied or moved .venv is installed anew. Tools are run by way of Python, because
+# programs in .venv/bin remember the path they were installed at.
 
 PYTHON ?=
 QUESTION ?= examples/question.wav
@@ -29,9 +30,9 @@ demo: $(RUNNING)
 	@$(VENV)/bin/stepwave reply "$(QUESTION)" --output "$(ANSWER)"
 
 test: $(TESTING)
-	$(VENV)/bin/ruff check
-	$(VENV)/bin/mypy
-	$(VENV)/bin/pytest $(PYTEST_ARGS)
+	$(VENV)/bin/python -m ruff check
+	$(VENV)/bin/python -m mypy
+	$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
 
 venv: $(TESTING)
 
