@@ -52,6 +52,9 @@ def test_a_tied_head_that_is_stored_twice(tmp_path: Path) -> None:
     tensors = load_file(path)
     save_file(tensors | {"lm_head.weight": tensors["model.embed_tokens.weight"].clone()}, path)
     assert "lm_head.weight" not in read_decoder(tmp_path)[1]
+    save_file(tensors | {"score.weight": torch.zeros(1)}, path)
+    with pytest.raises(CheckpointIncompleteError, match=r"no part of this model: score\.weight"):
+        read_decoder(tmp_path)
     save_file({name: tensor for name, tensor in tensors.items() if name != "model.norm.weight"}, path)
     with pytest.raises(CheckpointIncompleteError, match=r"lacks 1 of .* model\.norm\.weight"):
         read_decoder(tmp_path)
