@@ -103,6 +103,14 @@ def test_scoring_again_needs_neither_model_nor_material_nor_listening(
     assert ears.listened == listened == 2
 
 
+def test_checks_run_one_by_one_are_reported_together(plan: Plan, model: Any, ears: Listener, tmp_path: Path) -> None:
+    model.texts = ["hello bear"]
+    evaluate(replace(plan, only="writing"), model, ears, tmp_path / "run", silent)
+    report = evaluate(replace(plan, only="saying"), model, ears, tmp_path / "run", silent)
+    assert [figure.check for figure in report.figures] == ["saying", "writing"]
+    assert set(report.facts["environments"]) == {"saying", "writing"}
+
+
 def test_scoring_what_is_no_run_is_refused(tmp_path: Path, ears: Listener) -> None:
     with pytest.raises(ConfigError, match="holds no run"):
         score_again(tmp_path, ears, silent)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-import stepwave
+from stepwave import __version__
 
 _PACKAGES = ("torch", "numpy", "faster-whisper", "ctranslate2", "jiwer", "pesq", "whisper-normalizer")
 
@@ -16,7 +16,7 @@ _PACKAGES = ("torch", "numpy", "faster-whisper", "ctranslate2", "jiwer", "pesq",
 def environment() -> dict[str, Any]:
     """Facts to store beside the figures: strings and numbers only."""
     return {
-        "stepwave": stepwave.__version__,
+        "stepwave": __version__,
         "packages": {name: _version(name) for name in _PACKAGES},
         "python": platform.python_version(),
         "processor": processor(),

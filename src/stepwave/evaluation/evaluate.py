@@ -54,12 +54,14 @@ class Plan:
 def evaluate(plan: Plan, subject: Subject, listener: Listener, folder: Path, progress: Progress) -> Report:
     """Ask, score and report. A check whose material or model part is missing is reported as not measured.
 
+    The report covers all that `folder` holds, so checks can be run one by one.
+
     Raises:
         ConfigError: `folder` holds answers of another model, suite or seed; or nothing could be measured at all.
         OutputError: results can't be stored.
     """
     facts = _claimed(folder, plan, subject)
-    answered: list[tuple[Check, list[Answer]]] = []
+    answered: dict[str, list[Answer]] = {check.name: stored_answers(check, folder) for check in plan.suite.checks}
     not_measured: dict[str, str] = {}
     for check in plan.suite.chosen(plan.only):
         try:
@@ -71,8 +73,9 @@ def evaluate(plan: Plan, subject: Subject, listener: Listener, folder: Path, pro
             raise
         except StepwaveError as error:
             not_measured[check.name] = str(error)
+            answered[check.name] = []
         else:
-            answered.append((check, answers))
+            answered[check.name] = answers
             _store_facts(folder, facts)
     return _scored(plan.suite, answered, not_measured, listener, folder, facts, progress)
 
@@ -86,26 +89,29 @@ def score_again(folder: Path, listener: Listener, progress: Progress) -> Report:
     if facts is None:
         raise ConfigError(f"{folder} holds no run ({RUN_FILE} is missing); name the folder that a run was stored in")
     suite = SUITES[facts["suite"]]
-    answered = [(check, stored_answers(check, folder)) for check in suite.checks]
-    return _scored(suite, [each for each in answered if each[1]], {}, listener, folder, facts, progress)
+    answered = {check.name: stored_answers(check, folder) for check in suite.checks}
+    return _scored(suite, answered, {}, listener, folder, facts, progress)
 
 
 def _scored(
     suite: Suite,
-    answered: list[tuple[Check, list[Answer]]],
+    answered: dict[str, list[Answer]],
     not_measured: dict[str, str],
     listener: Listener,
     folder: Path,
     facts: dict[str, Any],
     progress: Progress,
 ) -> Report:
-    if not any(answers for _, answers in answered):
+    if not any(answered.values()):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in not_measured.items())
         raise ConfigError(f"nothing of {suite.name} could be measured ({reasons or 'there are no items'})")
     remembering = RememberingListener(listener, folder / HEARINGS_FILE)
     figures: list[Figure] = []
     scores: list[ScoredItem] = []
-    for check, answers in answered:
+    for check in suite.checks:
+        answers = answered[check.name]
+        if not answers:
+            continue
         evidence = Evidence(AnswerFile(folder, check.name), remembering)
         for done, measure in enumerate(check.measures):
             progress(f"scoring {check.name}", done, len(check.measures))
@@ -115,7 +121,7 @@ def _scored(
         progress(f"scoring {check.name}", len(check.measures), len(check.measures))
     lines = [json.dumps(asdict(score), ensure_ascii=False) + "\n" for score in scores]
     replace_file(folder / SCORES_FILE, "".join(lines).encode())
-    cut = {check.name: sum(answer.status == "cut" for answer in answers) for check, answers in answered}
+    cut = {name: sum(answer.status == "cut" for answer in answers) for name, answers in answered.items()}
     report = Report(suite, tuple(figures), not_measured, {**facts, "listener": listener.name}, cut, tuple(scores))
     write_report(report, folder)
     return report

@@ -126,8 +126,8 @@ NANO_QUICK: Final = SUITES.register(
             ),
             Check(
                 "vocoder",
-                "vocoder alone: mel of real speech to sound",
-                "32 LJ Speech clips",
+                "vocoder alone",
+                "mel of 32 LJ Speech clips to sound",
                 ljspeech,
                 "vocode",
                 (
@@ -139,7 +139,7 @@ NANO_QUICK: Final = SUITES.register(
             ),
             Check(
                 "resynthesis",
-                "speech tokens of real speech to sound",
+                "resynthesis from speech tokens",
                 "32 LJ Speech clips, said in nano's own voice",
                 ljspeech,
                 "resynthesise",

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -38,14 +39,21 @@ class Report:
 
 def print_report(report: Report, console: Console) -> None:
     """Show the figures as a table, and under it what is worth knowing about them."""
-    table = Table(title=f"{report.suite.name}: {report.suite.summary}", title_justify="left")
-    for column in _COLUMNS:
-        table.add_column(column, justify="right" if column in ("value", "n", "failed") else "left", overflow="fold")
+    table = Table(
+        title=f"{report.suite.name}: {report.suite.summary}",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for column in ("measure", "value", "95 % interval", "n", "wanted", "reached"):
+        table.add_column(column, no_wrap=column != "measure", justify="right" if column == "value" else "left")
     before = None
     for figure in report.figures:
-        if before is not None and before != figure.check:
-            table.add_section()
-        table.add_row(*_cells(report, figure, repeat=before != figure.check))
+        what, name, value, interval, n, failed, *target = _cells(report, figure)
+        if before != figure.check:
+            table.add_row(f"[bold]{what}[/bold]")
+        table.add_row(f"  {name}", value, interval, f"{n}, {failed} failed" if figure.failed else n, *target)
         before = figure.check
     console.print(table)
     for line in _remarks(report):
@@ -63,27 +71,23 @@ def markdown(report: Report) -> str:
     """The same table and remarks as text."""
     lines = [f"# {report.suite.name}: {report.suite.summary}", ""]
     lines += [f"| {' | '.join(_COLUMNS)} |", "|---|---|--:|---|--:|--:|---|---|"]
-    lines += [f"| {' | '.join(_cells(report, figure, repeat=True))} |" for figure in report.figures]
+    lines += [f"| {' | '.join(_cells(report, figure))} |" for figure in report.figures]
     return "\n".join([*lines, "", f"![figures]({NAME}.png)", "", *(f"- {line}" for line in _remarks(report))]) + "\n"
 
 
-def _cells(report: Report, figure: Figure, repeat: bool) -> list[str]:
+def _cells(report: Report, figure: Figure) -> list[str]:
     check = next(each for each in report.suite.checks if each.name == figure.check)
     interval = figure.interval
-    return (
-        [
-            f"{check.title}, {check.name.rpartition('-')[2]}" if "-" in check.name else check.title,
-            figure.name,
-            _number(figure.value, figure.unit),
-            "" if interval is None else f"{_number(interval.low, '')} to {_number(interval.high, '')}",
-            str(figure.n),
-            str(figure.failed),
-            "" if figure.target is None else _wanted(figure.target, figure.unit),
-            {None: "", True: "yes", False: "no"}[figure.met],
-        ]
-        if repeat
-        else ["", *_cells(report, figure, repeat=True)[1:]]
-    )
+    return [
+        f"{check.title}, {check.name.rpartition('-')[2]}" if "-" in check.name else check.title,
+        figure.name,
+        _number(figure.value, figure.unit),
+        "" if interval is None else f"{_number(interval.low, '')} to {_number(interval.high, '')}",
+        str(figure.n),
+        str(figure.failed),
+        "" if figure.target is None else _wanted(figure.target, figure.unit),
+        {None: "", True: "yes", False: "no"}[figure.met],
+    ]
 
 
 def _number(value: float, unit: Unit) -> str:
@@ -114,8 +118,11 @@ def _remarks(report: Report) -> list[str]:
     remarks.append(
         f"Listener: {facts['listener']}. Texts are normalised by Whisper's English normaliser on both sides."
     )
+    places: dict[str, list[str]] = {}
     for check, place in facts["environments"].items():
-        remarks.append(f"{check} ran on {_place(place)}.")
+        # A machine with other work to do is a slower one, so the load belongs to what each check ran on.
+        places.setdefault(_place(place), []).append(f"{check} (load {place['load']})")
+    remarks += [f"Ran on {place}: {', '.join(checks)}." for place, checks in places.items()]
     remarks.append(
         "Intervals: percentile bootstrap over items. Failed items are in no average, and no target is met with any."
     )
@@ -125,8 +132,7 @@ def _remarks(report: Report) -> list[str]:
 def _place(environment: dict[str, Any]) -> str:
     return (
         f"{environment['processor']}, {environment['cores']} cores, {environment['threads']} threads, "
-        f"load {environment['load']} when it began; Stepwave {environment['stepwave']}, "
-        f"PyTorch {environment['packages']['torch']}"
+        f"Stepwave {environment['stepwave']}, PyTorch {environment['packages']['torch']}"
     )
 
 
