@@ -59,9 +59,10 @@ def test_surplus_bytes_are_noticed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_a_plain_pickle_is_refused(tmp_path: Path, protocol: int) -> None:
-    (tmp_path / "model.safetensors").write_bytes(pickle.dumps({"a": [1.0] * 100}, protocol=protocol))
-    with pytest.raises(UnsafeFileError, match="convert"):
-        read_headers(tmp_path / "model")
+    for values in ([1.0], [1.0] * 100, list(range(10_000))):
+        (tmp_path / "model.safetensors").write_bytes(pickle.dumps({"a": values}, protocol=protocol))
+        with pytest.raises(UnsafeFileError, match="convert"):
+            read_headers(tmp_path / "model")
 
 
 def test_what_torch_saves_is_refused(tmp_path: Path) -> None:

@@ -23,9 +23,8 @@ from stepwave.models.decoder import Decoder, DecoderConfig
 DECODERS: Final = {"qwen2": True, "llama": False}
 """Model type to whether query, key and value have biases."""
 TIED_HEAD: Final = "lm_head.weight"
-_TIED: Final = KeyTable(
-    (("model.*", "model.*"),)
-)  # some files of a tied model store the head as well: it is passed over
+# some files of a tied model store the head as well: it is passed over
+_TIED: Final = KeyTable((("model.*", "model.*"),))
 
 
 def read_decoder(folder: Path) -> tuple[DecoderConfig, dict[str, Tensor]]:
