@@ -31,6 +31,7 @@ demo: $(RUNNING)
 
 test: $(TESTING)
 	$(VENV)/bin/python -m ruff check
+	$(VENV)/bin/python -m ruff format --check --quiet
 	$(VENV)/bin/python -m mypy
 	$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
 
