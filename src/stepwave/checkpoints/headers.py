@@ -76,10 +76,8 @@ def refuse_unsafe(path: Path) -> None:
     with path.open("rb") as file:
         start = file.read(len(_LFS_POINTER))
     # A pickle opens with byte 0x80 and its protocol, and so may a safetensors file, whose first eight bytes are the
-    # length of its header; but read as a length, a pickle's are larger than any header, or than the file.
-    length = int.from_bytes(start[:8], "little")
-    too_long = length > min(_LARGEST_HEADER, path.stat().st_size)
-    pickle = start[:1] == b"\x80" and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05") and too_long
+    # length of its header; but then the header's opening brace follows.
+    pickle = start[:1] == b"\x80" and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05") and start[8:9] != b"{"
     if pickle or start[:4] == b"PK\x03\x04":
         raise UnsafeFileError(
             f"{path} is a Python pickle, reading which can run code; safetensors are wanted: "
