@@ -1,6 +1,7 @@
 """What several rooms' tests share: the recordings beside the checkout, a tiny tokenizer, how properties are tested."""
 
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,7 @@ def tiny_nano(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from stepwave.checkpoints.nano import save_part, save_tokenizer
     from stepwave.checkpoints.voices import save_voices
+    from stepwave.dialogue.profile import NANO, save_profile
     from stepwave.models.adaptor import Adaptor, AdaptorConfig
     from stepwave.models.decoder import Decoder, DecoderConfig
     from stepwave.models.detokenizer import Voice
@@ -91,4 +93,40 @@ def tiny_nano(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_part(folder, "speaker", SpeakerEncoder(SpeakerEncoderConfig(hidden=8, layers=1, width=6)))
     voices = [Voice(name, torch.randn(6), torch.arange(5), torch.randn(10, 80)) for name in ("alice", "bob")]
     save_voices(folder, voices)
+    # What babbles comes to no end by itself.
+    save_profile(folder, replace(NANO, longest_answer_seconds=4.0))
     return folder
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run of the program left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def complaint(self) -> str:
+        """The one line on stderr; fails where there is none, or more, or a traceback."""
+        lines = self.err.splitlines()
+        assert len(lines) == 1, self.err
+        assert lines[0].startswith("stepwave: ")
+        return lines[0]
+
+
+@pytest.fixture
+def program(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Outcome]]:
+    """Runs `stepwave ARGUMENTS...` inside this process."""
+    import torch
+
+    from stepwave.commands.main import run
+
+    def outcome(*arguments: object) -> Outcome:
+        capfd.readouterr()
+        code = run([str(argument) for argument in arguments])
+        return Outcome(code, *capfd.readouterr())
+
+    threads = torch.get_num_threads()
+    yield outcome
+    torch.set_num_threads(threads)

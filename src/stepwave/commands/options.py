@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import typer
 
@@ -31,6 +31,5 @@ Device: TypeAlias = Annotated[
 Threads: TypeAlias = Annotated[
     int | None, typer.Option("--threads", min=1, help="CPU threads; all cores unless told otherwise.")
 ]
-Output: TypeAlias = Annotated[
-    Path, typer.Option("-o", "--output", metavar="FILE", help="Where the sound goes: .wav, .flac, .ogg or .mp3.")
-]
+OUTPUT_HELP: Final = "Where the sound goes: .wav, .flac, .ogg or .mp3."
+Output: TypeAlias = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help=OUTPUT_HELP)]

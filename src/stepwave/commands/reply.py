@@ -17,7 +17,10 @@ ANSWER = Path("answer.wav")
 
 def reply(
     question: Annotated[Path, typer.Argument(metavar="QUESTION", help="A recording: wav, flac, ogg or mp3.")],
-    output: options.Output = ANSWER,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", show_default=str(ANSWER), help=options.OUTPUT_HELP),
+    ] = None,
     text: Annotated[bool, typer.Option("--text", help="Answer in writing; no sound is made.")] = False,
     voice: options.Voice = None,
     model: options.Model = "nano",
@@ -45,8 +48,11 @@ def reply(
     from stepwave.facts.events import AudioDelta, Event
     from stepwave.signal.files import check_audio_target, write_audio
 
+    if text and (output or voice):
+        raise typer.BadParameter("an answer in writing has no sound: leave out --text, or --output and --voice")
+    target = output or ANSWER
     if not text:
-        check_audio_target(output)
+        check_audio_target(target)
     with Steps() as steps:
         seconds = 0.0
 
@@ -65,11 +71,11 @@ def reply(
     if not text:
         if not len(result.samples):
             raise OutputError(f"the model gave no sound for an answer to {question}; ask again, or with --text")
-        write_audio(output, result.samples, result.sample_rate)
+        write_audio(target, result.samples, result.sample_rate)
     if result.reason == "length":
         complain("the answer was cut short at its bound; --max-seconds allows more")
     if json:
-        answer = None if text else str(output)
+        answer = None if text else str(target)
         print_json(
             {
                 "file": str(question),
@@ -87,4 +93,4 @@ def reply(
     typer.echo(f"heard:  {result.heard}")
     typer.echo(f"answer: {result.text}")
     if not text:
-        typer.echo(f"sound:  {output} ({result.seconds:.1f} s, the first after {result.timings.first_sound:.1f} s)")
+        typer.echo(f"sound:  {target} ({result.seconds:.1f} s, the first after {result.timings.first_sound:.1f} s)")

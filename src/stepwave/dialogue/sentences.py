@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_SHORT: Final = 24
+_SHORT: Final = 16
 """Sentences shorter than this are read with a neighbour where both fit: alone they sound clipped."""
 _ABBREVIATIONS: Final = frozenset(("mr", "mrs", "ms", "dr", "st", "prof", "sr", "jr", "vs", "e.g", "i.e", "approx"))
 _SENTENCE_END: Final = re.compile(r"(?:[.!?…]+[\"'”’)\]]*(?=\s)|[。！？]+[”’」』）]*)\s*|\n\s*\n\s*")

@@ -24,7 +24,10 @@ from stepwave.text.template import render
 
 WRITTEN_TOKENS_PER_SECOND: Final = 12
 """Bound on a transcript: quick English has 6 tokens a second."""
+READ_SECONDS_PER_TOKEN: Final = 1.0
+"""Bound on a reading: slow English takes 0.5 s for a token."""
 _SPARE_TOKENS: Final = 16
+_SPARE_SECONDS: Final = 3.0
 
 
 def spoken_tokens(seconds: float) -> int:
@@ -75,7 +78,7 @@ def read_piece(engine: LocalEngine, text: str, voice: Voice, seed: int | None = 
     settings = DecodeSettings(
         text=replace(engine.profile.text, seed=seed),
         speech=engine.profile.speech,
-        max_tokens=spoken_tokens(engine.profile.longest_answer_seconds),
+        max_tokens=spoken_tokens(_SPARE_SECONDS + READ_SECONDS_PER_TOKEN * len(said)),
         stop_ids=(special.tts_end, special.eot, special.end_of_text),
         said=said,
     )
