@@ -59,13 +59,15 @@ def nano_vocoder(folder: Path, device: str) -> Run:
     recordings = [r for r in _recordings(folder) if r.use in ("answer", "tts", "asr", "real") and r.split == "train"]
     # Rule-based and telephone voices have buzz that the vocoder should not learn.
     recordings = [r for r in recordings if not r.voice.startswith(("flite/", "espeak/")) and r.voice != "asterisk"]
-    checks = [r for r in _recordings(folder) if r.use == "ljspeech"][:8]
+    pitch = _store(folder, "pitch")
+    recordings = [r for r in recordings if f"{r.id}.f0" in pitch]
+    checks = [r for r in _recordings(folder) if r.use == "ljspeech" and f"{r.id}.f0" in pitch][:8]
     experiment = VocoderTraining(
         Vocoder(VocoderConfig.nano()),
         Discriminators(),
         recordings,
         checks,
-        TensorStore(folder / "pitch"),
+        pitch,
         VocoderPlan(),
     )
     optimiser = OptimiserConfig(1e-3, warmup_steps=100, betas=(0.8, 0.99), clip_norm=10.0)
