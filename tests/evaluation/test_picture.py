@@ -19,3 +19,5 @@ def test_a_picture_is_drawn_of_rates_and_times(tmp_path: Path) -> None:
     draw(figures, scores, tmp_path / "a.png", "with times")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+    draw(figures, [], tmp_path / "b.png", "where speed was not measured")
+    assert (tmp_path / "b.png").read_bytes().startswith(b"\x89PNG")

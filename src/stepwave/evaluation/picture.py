@@ -54,7 +54,7 @@ def _draw_times(scores: Sequence[ScoredItem], axis: Any) -> None:
     axis.scatter([times[item] for item in both], [factors[item] for item in both], color=_PLAIN)
     axis.axhline(1.0, color="black", linestyle=":", linewidth=1)
     axis.set_xlim(0, 1.15 * max((times[item] for item in both), default=1.0))
-    axis.set_ylim(0, 1.15 * max(1.0, *(factors[item] for item in both)))
+    axis.set_ylim(0, 1.15 * max([1.0, *(factors[item] for item in both)]))
     axis.set_xlabel("first sound, seconds after the question's end")
     axis.set_ylabel("real-time factor of the whole reply")
     axis.set_title("one dot per reply" if both else "speed was not measured", fontsize=9)
