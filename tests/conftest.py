@@ -1,6 +1,6 @@
 """What several rooms' tests share: the recordings beside the checkout, a tiny tokenizer, how properties are tested."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -116,10 +116,8 @@ class Outcome:
 
 
 @pytest.fixture
-def program(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Outcome]]:
-    """Runs `stepwave ARGUMENTS...` inside this process."""
-    import torch
-
+def program(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+    """Runs `stepwave ARGUMENTS...` inside this process, with the threads that the tests have."""
     from stepwave.commands.main import run
 
     def outcome(*arguments: object) -> Outcome:
@@ -127,6 +125,5 @@ def program(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Outcome
         code = run([str(argument) for argument in arguments])
         return Outcome(code, *capfd.readouterr())
 
-    threads = torch.get_num_threads()
-    yield outcome
-    torch.set_num_threads(threads)
+    monkeypatch.setattr("stepwave.dialogue.loading.use_threads", lambda count: None)
+    return outcome

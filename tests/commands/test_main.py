@@ -68,7 +68,7 @@ def test_reply_tells_and_writes(program: Program, recording: Path, tiny_nano: Pa
         assert any(line.startswith(name) for line in outcome.out.splitlines())
     sound = soundfile.info(tmp_path / "answer.wav")
     assert (sound.samplerate, sound.channels) == (24_000, 1)
-    assert "cut short at its bound" in outcome.complaint
+    assert "the answer was cut short" in outcome.complaint
 
 
 def test_reply_as_json(program: Program, recording: Path, tiny_nano: Path, tmp_path: Path) -> None:
@@ -117,9 +117,9 @@ def test_transcribe_goes_on_after_a_bad_file(
 def test_transcribe_one_file_prints_its_words_alone(
     program: Program, recording: Path, tiny_nano: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Stepwave, "transcribe", lambda self, audio, progress: "What time is it?")
+    monkeypatch.setattr(Stepwave, "transcribe", lambda self, audio, progress: "What time\x1b[2J is\nit?")
     outcome = program("transcribe", recording, "-m", tiny_nano)
-    assert (outcome.code, outcome.out, outcome.err) == (0, "What time is it?\n", "")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "What time [2J is it?\n", "")
 
 
 def test_a_model_that_fails_ends_transcribing(
@@ -176,3 +176,20 @@ def test_say_reads_standard_input(
 
 def test_a_line_break_in_a_message_stays_one_line(program: Program, tiny_nano: Path) -> None:
     assert "two\\nlines.wav" in program("transcribe", "two\nlines.wav", "-m", tiny_nano).complaint
+
+
+def test_a_terminal_sees_what_is_going_on(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    from rich.console import Console
+
+    from stepwave.commands import console
+
+    def work() -> str:
+        with console.Steps() as steps:
+            steps.now("listening")
+            steps.describe("answering")
+            steps.share(0.5)
+        return capfd.readouterr().err
+
+    assert work() == ""
+    monkeypatch.setattr(console, "Console", lambda **options: Console(force_terminal=True, **options))
+    assert "answering" in work()

@@ -24,6 +24,7 @@ def nano_folder(request: pytest.FixtureRequest, tiny_nano: Path) -> Path:
 
 def test_the_examples_run(nano_folder: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stepwave.checkpoints.locate.nano_folders", lambda: [nano_folder])
+    monkeypatch.setattr("stepwave.dialogue.loading.use_threads", lambda count: None)
     recorded = ROOT / "examples" / "question.wav"
     if recorded.is_file():
         samples, rate = soundfile.read(recorded)

@@ -53,6 +53,11 @@ def complain(message: str) -> None:
     typer.echo(f"stepwave: {line}", err=True)
 
 
+def tell(line: str) -> None:
+    """One line on stdout. What a model wrote may hold anything; control characters would act on the terminal."""
+    typer.echo("".join(letter if letter.isprintable() else " " for letter in line))
+
+
 def print_json(record: dict[str, Any]) -> None:
     """One object as one line on stdout."""
     typer.echo(json.dumps(record, ensure_ascii=False))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from stepwave.commands import options
-from stepwave.commands.console import Steps, complain, print_json
+from stepwave.commands.console import Steps, complain, print_json, tell
 from stepwave.facts.errors import OutputError
 
 ANSWER = Path("answer.wav")
@@ -73,7 +73,7 @@ def reply(
             raise OutputError(f"the model gave no sound for an answer to {question}; ask again, or with --text")
         write_audio(target, result.samples, result.sample_rate)
     if result.reason == "length":
-        complain("the answer was cut short at its bound; --max-seconds allows more")
+        complain("the answer was cut short: it reached --max-seconds, or went round in circles")
     if json:
         answer = None if text else str(target)
         print_json(
@@ -90,7 +90,7 @@ def reply(
             }
         )
         return
-    typer.echo(f"heard:  {result.heard}")
-    typer.echo(f"answer: {result.text}")
+    tell(f"heard:  {result.heard}")
+    tell(f"answer: {result.text}")
     if not text:
-        typer.echo(f"sound:  {target} ({result.seconds:.1f} s, the first after {result.timings.first_sound:.1f} s)")
+        tell(f"sound:  {target} ({result.seconds:.1f} s, the first after {result.timings.first_sound:.1f} s)")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from stepwave.commands import options
-from stepwave.commands.console import Steps, complain, print_json
+from stepwave.commands.console import Steps, complain, print_json, tell
 from stepwave.facts.errors import AudioError
 
 
@@ -49,6 +49,6 @@ def transcribe(
             if json:
                 print_json({"file": str(file), "text": text})
             else:
-                typer.echo(text if len(files) == 1 else f"{file}: {text}")
+                tell(text if len(files) == 1 else f"{file}: {text}")
     if failed:
         raise typer.Exit(1)
