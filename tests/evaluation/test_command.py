@@ -5,18 +5,19 @@ from typing import Any
 import pytest
 
 from stepwave.commands.main import run
-from stepwave.evaluation import listener, report
+from stepwave.evaluation import listener, packages, report
 from stepwave.evaluation.listener import Listener
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, listener_of: Callable[[dict[int, str]], Listener]) -> None:
-    """A listener that always hears the same, and no picture."""
+    """A listener that always hears the same, without the packages that the real one needs, and no picture."""
 
     def ears(folder: Path, threads: int) -> Any:
         return listener_of(dict.fromkeys(range(400), "in being comparatively modern"))
 
     monkeypatch.setattr(listener, "WhisperListener", ears)
+    monkeypatch.setattr(packages, "check_packages", lambda: None)
     monkeypatch.setattr(report, "draw", lambda figures, scores, path, title: None)
 
 
