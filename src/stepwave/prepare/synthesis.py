@@ -5,12 +5,11 @@ twice, whoever asks. Which texts, and in which voices, is decided in `nano_texts
 """
 
 import hashlib
-import json
 import os
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -116,20 +115,6 @@ def _speak_batch(batch: list[Utterance], folder: Path) -> list[tuple[float, str]
         write_audio(path, (samples * (0.7 / max(peak, 0.7))).astype(np.float32), SYNTHESIS_RATE)
         outcomes.append((seconds, ""))
     return outcomes
-
-
-def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
-    """Write utterances as JSON lines, replacing the file in one step."""
-    lines = [json.dumps({"id": u.id, **asdict(u)}, ensure_ascii=False) for u in utterances]
-    temporary = path.with_suffix(".partial")
-    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    temporary.replace(path)
-
-
-def read_manifest(path: Path) -> list[Utterance]:
-    """Read what `write_manifest` wrote."""
-    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [Utterance(**{key: value for key, value in record.items() if key != "id"}) for record in records]
 
 
 def rate_line(report: SynthesisReport, started: float, total: int) -> str:
