@@ -8,12 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from stepwave.data.mels import MelCache
 from stepwave.data.recordings import Recording
 from stepwave.data.store import TensorStore
-from stepwave.facts.rates import OUTPUT_SAMPLE_RATE, SPEECH_MEL_PER_TOKEN
+from stepwave.facts.rates import SPEECH_MEL_PER_TOKEN
 from stepwave.models.flow import FlowMatching
-from stepwave.signal.files import read_audio
-from stepwave.signal.mel import speech_mel
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class FlowTraining:
         self.recordings = recordings
         self.checks = checks
         self.codes, self.speakers = codes, speakers
-        self.mels: dict[str, Tensor] = {}
+        self.mels = MelCache()
 
     def module(self) -> nn.Module:
         """See `Experiment.module`."""
@@ -64,7 +63,7 @@ class FlowTraining:
     def _collate(self, recordings: list[Recording], chooser: np.random.Generator | None) -> FlowBatch:
         codes, mels, speakers = [], [], []
         for recording in recordings:
-            code, mel = self.codes[f"{recording.id}.codes"].long(), self._mel(recording)
+            code, mel = self.codes[f"{recording.id}.codes"].long(), self.mels[recording.path]
             count = min(len(code), len(mel) // SPEECH_MEL_PER_TOKEN)
             start = 0 if chooser is None or count <= self.crop else int(chooser.integers(count - self.crop + 1))
             stop = min(count, start + self.crop)
@@ -77,12 +76,6 @@ class FlowTraining:
             torch.stack(speakers),
             torch.tensor([len(code) for code in codes]),
         )
-
-    def _mel(self, recording: Recording) -> Tensor:
-        if recording.id not in self.mels:
-            samples = read_audio(recording.path, sample_rate=OUTPUT_SAMPLE_RATE).samples
-            self.mels[recording.id] = speech_mel(torch.from_numpy(samples)).T.half()
-        return self.mels[recording.id]
 
     def losses(self, batch: FlowBatch) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """The velocity's squared error."""

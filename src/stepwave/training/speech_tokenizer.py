@@ -16,15 +16,14 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from stepwave.data.batches import LengthBatches
+from stepwave.data.mels import MelCache
 from stepwave.data.rendering import IGNORED
 from stepwave.data.store import TensorStore
-from stepwave.facts.rates import OUTPUT_SAMPLE_RATE, SPEECH_MEL_PER_TOKEN
+from stepwave.facts.rates import SPEECH_MEL_PER_TOKEN
 from stepwave.layers.attention import length_mask
 from stepwave.models.fsq import code_usage, codes_of, digit_entropy, quantise
 from stepwave.models.nano_speech_tokenizer import NanoSpeechTokenizer
 from stepwave.models.whisper_decoder import WhisperDecoder
-from stepwave.signal.files import read_audio
-from stepwave.signal.mel import speech_mel
 
 LETTERS = " 'abcdefghijklmnopqrstuvwxyz"
 """What CTC spells; its blank is 0 and a letter's label is 1 + its place here."""
@@ -114,7 +113,7 @@ class SpeechTokenizerTraining:
             }
         )
         self.batches = LengthBatches([store.length(f"{item.name}.frames") for item in items], plan.budget, seed)
-        self.mels: dict[str, Tensor] = {}
+        self.mels = MelCache()
         sample = torch.cat([store[f"{item.name}.frames"].float() for item in items[:: max(1, len(items) // 200)]])
         tokenizer.set_statistics(sample)
 
@@ -140,8 +139,9 @@ class SpeechTokenizerTraining:
         padded = pad_sequence(frames, batch_first=True)
         mel = torch.zeros(len(items), SPEECH_MEL_PER_TOKEN * padded.shape[1], MEL_BANDS)
         for row, item in enumerate(items):
-            sound = self._mel(item)[: SPEECH_MEL_PER_TOKEN * len(frames[row])]
-            mel[row, : len(sound)] = sound.float()
+            if item.path is not None:
+                sound = self.mels[item.path][: SPEECH_MEL_PER_TOKEN * len(frames[row])]
+                mel[row, : len(sound)] = sound.float()
         spelled = [torch.tensor(spell(item.text)) for item in items]
         return TokenizerBatch(
             padded,
@@ -154,14 +154,6 @@ class SpeechTokenizerTraining:
             with_text,
             rounded,
         )
-
-    def _mel(self, item: TokenizerItem) -> Tensor:
-        if item.path is None:
-            return torch.zeros(0, MEL_BANDS)
-        if item.name not in self.mels:
-            samples = read_audio(item.path, sample_rate=OUTPUT_SAMPLE_RATE).samples
-            self.mels[item.name] = speech_mel(torch.from_numpy(samples)).T.half()
-        return self.mels[item.name]
 
     def losses(self, batch: TokenizerBatch) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Weighted sum of the parts."""
