@@ -71,7 +71,7 @@ def test_augmented_sound_stays_in_range_and_near_its_length() -> None:
         treated = augment(clean, np.random.default_rng(seed))
         assert np.isfinite(treated).all()
         assert 0 < np.abs(treated).max() <= 1.0
-        assert 0.85 * len(clean) < len(treated) < 1.2 * len(clean)
+        assert 0.8 * len(clean) < len(treated) < 1.25 * len(clean)
 
 
 def test_pitch_of_a_tone_is_found_on_every_inner_frame() -> None:

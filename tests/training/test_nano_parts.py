@@ -1,5 +1,6 @@
 """Each experiment of nano at tiny sizes: its loss falls on a handful of clips, and its batches come from the stores."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -129,8 +130,6 @@ def test_spelling_keeps_letters_only() -> None:
 
 def test_the_vocoder_learns_with_and_without_discriminators(material: Path) -> None:
     torch.manual_seed(0)
-    from dataclasses import replace
-
     vocoder = Vocoder(replace(VocoderConfig.nano(), base_channels=16, f0_channels=8))
     discriminators = Discriminators(
         DiscriminatorConfig(periods=(2,), period_widths=(4,), windows=(512,), spectral_width=4)
@@ -144,6 +143,19 @@ def test_the_vocoder_learns_with_and_without_discriminators(material: Path) -> N
     assert names == ["discriminators", "vocoder"]
     with torch.no_grad():
         assert set(experiment.validate()) == {"spectral", "mel", "f0"}
+
+
+def test_a_segment_played_faster_has_its_pitch_raised_in_sound_and_track(material: Path) -> None:
+    records = recordings(material)[:1]
+    plan = VocoderPlan(frames=20, batch=2, shifted=1.0, shift_octaves=(0.5, 0.5))
+    vocoder = Vocoder(replace(VocoderConfig.nano(), base_channels=16, f0_channels=8))
+    pitch = TensorStore(material / "pitch")
+    batch = VocoderTraining(vocoder, Discriminators(), records, records, pitch, plan).batch(0)
+    raised = 150 * 2**0.5
+    assert batch.waveform.shape == (2, 20 * 480)
+    torch.testing.assert_close(batch.f0, torch.full((2, 20), raised), rtol=1e-3, atol=0.0)
+    loudest = torch.fft.rfft(batch.waveform).abs().argmax(1) * 24_000 / batch.waveform.shape[1]
+    torch.testing.assert_close(loudest, torch.full((2,), raised), rtol=0.02, atol=0.0)
 
 
 def test_flow_matching_learns(material: Path) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from stepwave.checkpoints.runs import newest_state
 from stepwave.facts.errors import CheckpointError, ConfigError
 from stepwave.training.config import OptimiserConfig, TrainConfig
-from stepwave.training.trainer import Trainer
+from stepwave.training.trainer import Trainer, clip_gradients
 
 
 class Regression:
@@ -122,3 +122,19 @@ def test_the_learning_rate_rises_then_falls() -> None:
     assert rates[9:] == sorted(rates[9:], reverse=True)
     assert rates[9] == 1.0
     assert rates[-1] == pytest.approx(0.1, abs=1e-3)
+
+
+def test_clipping_each_tensor_keeps_a_spike_from_muting_the_others() -> None:
+    quiet, loud = nn.Parameter(torch.zeros(4)), nn.Parameter(torch.zeros(4))
+
+    def clipped(each: bool) -> tuple[float, float, float]:
+        quiet.grad, loud.grad = torch.full((4,), 0.25), torch.full((4,), 500.0)
+        settings = OptimiserConfig(1e-3, clip_norm=1.0, clip_each=each)
+        norm = clip_gradients([quiet, loud], settings)
+        return float(norm), float(quiet.grad.norm()), float(loud.grad.norm())
+
+    before, kept, cut = clipped(each=True)
+    assert before == pytest.approx(1000.0, rel=1e-3)
+    assert (kept, cut) == (pytest.approx(0.5), pytest.approx(1.0, rel=1e-3))
+    _, muted, _ = clipped(each=False)
+    assert muted < 0.001

@@ -64,7 +64,7 @@ PARTS: Final[Mapping[str, PartKind]] = {
     "adaptor": PartKind(AdaptorConfig, Adaptor, "bfloat16"),
     "decoder": PartKind(DecoderConfig, Decoder, "int8"),
     "speech_tokenizer": PartKind(NanoSpeechTokenizerConfig, NanoSpeechTokenizer, "bfloat16"),
-    "flow": PartKind(FlowConfig, FlowMatching, "bfloat16"),
+    "flow": PartKind(FlowConfig, FlowMatching, "int8"),
     "vocoder": PartKind(VocoderConfig, Vocoder, "bfloat16"),
     "speaker": PartKind(SpeakerEncoderConfig, SpeakerEncoder, "bfloat16"),
 }

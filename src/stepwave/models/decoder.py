@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from stepwave.facts.errors import ConfigError
 from stepwave.layers.cache import KVCache
+from stepwave.layers.grouped_attention import LONGEST, grouped_causal_attention
 from stepwave.layers.rotary import rotary_table, rotate
 from stepwave.models.quantised_linear import QuantisedWeight
 
@@ -125,8 +126,11 @@ class DecoderAttention(nn.Module):
         v = self.v_proj(x).view(b, s, self.kv_heads, self.head_dim).transpose(1, 2)
         if cache is not None:
             k, v = cache.write(layer, k, v)
-        grouped = self.heads != self.kv_heads
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=grouped)
+        if causal and cache is None and x.device.type == "cpu" and torch.is_grad_enabled() and s <= LONGEST:
+            out = grouped_causal_attention(q, k, v)
+        else:
+            grouped = self.heads != self.kv_heads
+            out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=grouped)
         result: Tensor = self.o_proj(out.transpose(1, 2).reshape(b, s, -1))
         return result
 

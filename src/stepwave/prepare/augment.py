@@ -23,8 +23,8 @@ class Augmenter:
 
     def __call__(self, samples: Samples, chooser: np.random.Generator) -> Samples:
         """Treat 16 kHz float32 samples; the length may change by the tempo factor. Peak stays below 1."""
-        if chooser.random() < 0.5:
-            factor = float(chooser.uniform(0.88, 1.14))
+        if chooser.random() < 0.7:
+            factor = float(chooser.uniform(0.82, 1.2))
             samples = resample(samples, RATE, round(RATE / factor))
         if chooser.random() < 0.35:
             samples = self._room(samples, chooser)

@@ -18,6 +18,8 @@ class OptimiserConfig:
     betas: tuple[float, float] = (0.9, 0.98)
     weight_decay: float = 0.01
     clip_norm: float = 1.0
+    clip_each: bool = False
+    """Clip every tensor by itself, so that a spike in one (a rare token's embedding, say) does not mute the others."""
 
     def __post_init__(self) -> None:
         if self.learning_rate <= 0 or not 0 <= self.final_fraction <= 1 or self.clip_norm <= 0:

@@ -29,6 +29,7 @@ from stepwave.signal.files import read_audio
 from stepwave.signal.mel import speech_mel
 
 VOICES = {
+    "joe": "piper/joe-even",
     "heart": "kokoro/af_heart",
     "michael": "kokoro/am_michael",
     "emma": "kokoro/bf_emma",

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from stepwave.checkpoints.runs import newest_state
-from stepwave.training.config import TrainConfig
+from stepwave.training.config import OptimiserConfig, TrainConfig
 from stepwave.training.curves import CurveLog
 from stepwave.training.state import load_state, save_state
 
@@ -123,7 +123,7 @@ class Trainer:
             settings, optimiser = self.config.optimisers[name], self.optimisers[name]
             optimiser.zero_grad(set_to_none=True)
             parts["loss"].backward()  # type: ignore[no-untyped-call]
-            norm = torch.nn.utils.clip_grad_norm_(self.groups[name], settings.clip_norm)
+            norm = clip_gradients(self.groups[name], settings)
             for group in optimiser.param_groups:
                 group["lr"] = settings.learning_rate * settings.scale_at(self.step, self.config.steps)
             if torch.isfinite(norm):
@@ -151,3 +151,12 @@ class Trainer:
         if self.stopping:
             raise KeyboardInterrupt
         self.stopping = True
+
+
+def clip_gradients(parameters: list[nn.Parameter], settings: OptimiserConfig) -> Tensor:
+    """Clip gradients in place; returns their norm before."""
+    if not settings.clip_each:
+        return torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
+    moved = [parameter for parameter in parameters if parameter.grad is not None]
+    norms = [torch.nn.utils.clip_grad_norm_(parameter, settings.clip_norm) for parameter in moved]
+    return torch.stack(norms).norm()

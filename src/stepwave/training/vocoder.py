@@ -19,6 +19,7 @@ from stepwave.models.discriminators import Discriminators
 from stepwave.models.vocoder import Vocoder
 from stepwave.signal.files import read_audio
 from stepwave.signal.mel import speech_mel
+from stepwave.signal.resample import resample
 from stepwave.training.spectral_losses import (
     discriminator_loss,
     feature_loss,
@@ -35,7 +36,10 @@ class VocoderPlan:
     frames: int = 40
     """Mel frames per segment (50 a second)."""
     batch: int = 8
-    adversarial_from: int = 3_000
+    shifted: float = 0.6
+    """Share of segments played slower or faster, which moves their pitch: a few voices don't cover its range."""
+    shift_octaves: tuple[float, float] = (-0.6, 0.9)
+    adversarial_from: int = 6_000
     """First step at which discriminators are trained and heard."""
     spectral: float = 1.0
     mel: float = 2.0
@@ -94,17 +98,34 @@ class VocoderTraining:
         chooser = np.random.default_rng((self.seed, step))
         waveforms, tracks, highest = [], [], []
         for index in chooser.integers(len(self.recordings), size=self.plan.batch):
-            sound, track = self.sounds[index], self.tracks[index]
-            start = int(chooser.integers(len(track) - self.plan.frames))
-            stop = start + self.plan.frames
-            waveforms.append(torch.from_numpy(sound[start * SPEECH_MEL_HOP : stop * SPEECH_MEL_HOP].astype(np.float32)))
-            tracks.append(track[start:stop])
-            highest.append(0.65 if self.recordings[index].use == "real" else 1.0)
+            shift = 1.0
+            if chooser.random() < self.plan.shifted:
+                shift = float(2 ** chooser.uniform(*self.plan.shift_octaves))
+            waveform, track = self._segment(int(index), shift, chooser)
+            waveforms.append(waveform)
+            tracks.append(track)
+            highest.append(min(1.0, shift) * (0.65 if self.recordings[index].use == "real" else 1.0))
         waveform = torch.stack(waveforms) / 32768
         gain = torch.from_numpy(10 ** chooser.uniform(-0.7, 0.1, (self.plan.batch, 1))).float()
         loudest = waveform.abs().amax(1, keepdim=True).clamp_min(1e-4)
         gain = torch.minimum(gain, 0.98 / loudest)
         return VocoderBatch(waveform * gain, torch.stack(tracks), torch.tensor(highest), step)
+
+    def _segment(self, index: int, shift: float, chooser: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """A random segment of a recording played `shift` times as fast, and its f0: `[480 frames]`, `[frames]`."""
+        sound, track, frames = self.sounds[index], self.tracks[index], self.plan.frames
+        shift = min(shift, (len(track) - 1) / frames)
+        needed = int(np.ceil(shift * frames))
+        start = int(chooser.integers(len(track) - needed))
+        stop = start + needed
+        samples = sound[start * SPEECH_MEL_HOP : stop * SPEECH_MEL_HOP].astype(np.float32)
+        if shift == 1.0:
+            return torch.from_numpy(samples), track[start:stop]
+        wanted = frames * SPEECH_MEL_HOP
+        played = resample(samples, round(OUTPUT_SAMPLE_RATE * shift), OUTPUT_SAMPLE_RATE)[:wanted]
+        played = np.pad(played, (0, wanted - len(played)))
+        places = ((np.arange(frames) + 0.5) * shift).astype(int).clip(max=needed - 1)
+        return torch.from_numpy(played), track[start + places] * shift
 
     def losses(self, batch: VocoderBatch) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """First the discriminators' loss (once they take part), then the vocoder's."""
