@@ -57,10 +57,8 @@ def nano_vocoder(folder: Path, device: str) -> Run:
     from stepwave.training.vocoder import VocoderPlan, VocoderTraining
 
     recordings = [r for r in _recordings(folder) if r.use in ("answer", "tts", "asr", "real") and r.split == "train"]
-    # Rule-based and telephone voices have buzz that the vocoder should not learn.
-    recordings = [r for r in recordings if not r.voice.startswith(("flite/", "espeak/")) and r.voice != "asterisk"]
     pitch = _store(folder, "pitch")
-    recordings = [r for r in recordings if f"{r.id}.f0" in pitch]
+    recordings = [r for r in recordings if r.fit_to_imitate and f"{r.id}.f0" in pitch]
     checks = [r for r in _recordings(folder) if r.use == "ljspeech" and f"{r.id}.f0" in pitch][:8]
     experiment = VocoderTraining(
         Vocoder(VocoderConfig.nano()),
@@ -134,6 +132,7 @@ def nano_adaptor(folder: Path, device: str) -> Run:
     """
     from stepwave.models.adaptor import NANO_ADAPTOR, Adaptor
     from stepwave.training.adaptor_alignment import AdaptorAlignment, AlignmentItem
+    from stepwave.training.spelling import spell
 
     language = nano_language_start(folder)
     store = _store(folder, "features")
@@ -143,7 +142,8 @@ def nano_adaptor(folder: Path, device: str) -> Run:
         for recording in recordings:
             tokens = tuple(language.tokenizer.encode(recording.text))
             names = [recording.id] + [f"{recording.id}~{reading}" for reading in range(1, readings + 1)]
-            found += [AlignmentItem(name, tokens) for name in names if f"{name}.frames" in store]
+            letters = tuple(spell(recording.text))
+            found += [AlignmentItem(name, tokens, letters) for name in names if f"{name}.frames" in store]
         return found
 
     recordings = _recordings(folder)
@@ -171,15 +171,14 @@ def nano_flow(folder: Path, device: str) -> Run:
     from stepwave.training.flow import FlowTraining
 
     codes = _store(folder, "codes")
-    recordings = [r for r in _recordings(folder) if f"{r.id}.codes" in codes]
-    recordings = [r for r in recordings if not r.voice.startswith(("flite/", "espeak/")) and r.voice != "asterisk"]
+    recordings = [r for r in _recordings(folder) if r.fit_to_imitate and f"{r.id}.codes" in codes]
     # The assistant's voice is what nano says; it is drawn twice as often.
     heard = [r for r in recordings if r.split == "train"] + [r for r in recordings if r.use in ("answer", "tts")]
     checks = [r for r in recordings if r.split == "check" and r.use == "real"][:CHECKED_CLIPS]
     experiment = FlowTraining(FlowMatching(FlowConfig.nano()), heard, checks, codes, _store(folder, "speakers"))
     config = TrainConfig(
         "nano_flow",
-        steps=3_000,
+        steps=6_000,
         optimisers={"flow": OptimiserConfig(1e-3, warmup_steps=200)},
         precision="bfloat16",
         log_every=25,
@@ -198,6 +197,7 @@ def nano_speech_text(folder: Path, device: str) -> Run:
     from stepwave.models.decoder import Decoder, DecoderConfig
     from stepwave.training.speech_start import match_embedding_scale, start_speech_embeddings
     from stepwave.training.speech_text import SpeechTextTraining
+    from stepwave.training.spelling import spell
 
     language = nano_language_start(folder)
     features, codes = _store(folder, "features"), _store(folder, "codes")
@@ -211,12 +211,16 @@ def nano_speech_text(folder: Path, device: str) -> Run:
     decoder.load_state_dict(language.state)
     start_speech_embeddings(decoder, adaptor, features, codes, language.tokenizer.special.speech_base)
     examples, checks = _conversations(folder, Renderer(language.tokenizer, NANO_PROMPTS), features, codes)
-    experiment = SpeechTextTraining(decoder, adaptor, language.tokenizer.special, features, examples, checks)
+    letters = {}
+    for recording in _recordings(folder):
+        said = spell(recording.text)
+        letters |= {name: said for name in _readings(recording, features)}
+    experiment = SpeechTextTraining(decoder, adaptor, language.tokenizer.special, features, examples, checks, letters)
     config = TrainConfig(
         "nano_speech_text",
         steps=4_000,
         optimisers={
-            "decoder": OptimiserConfig(3e-4, warmup_steps=100, final_fraction=0.1, betas=(0.9, 0.95)),
+            "decoder": OptimiserConfig(3e-4, warmup_steps=100, final_fraction=0.05, betas=(0.9, 0.95), clip_each=True),
         },
         precision="bfloat16",
         save_every=250,
@@ -242,10 +246,7 @@ def _conversations(
     for recording in recordings:
         said = answers.get(recording.text, []) if recording.use == "question" else []
         said = [answer for answer in said if answer in spoken]
-        names = [recording.id] + [f"{recording.id}~{reading}" for reading in range(1, 10)]
-        for name in names:
-            if f"{name}.frames" not in features:
-                continue
+        for name in _readings(recording, features):
             frames = features.length(f"{name}.frames")
             transcription = renderer.transcription(name, frames, recording.text)
             if recording.split == "check":
@@ -256,7 +257,7 @@ def _conversations(
                 examples.append(transcription)
             if said:
                 answer = chooser.choice(said)
-                examples += [renderer.answer(name, frames, answer, spoken[answer])] * 2
+                examples += [renderer.answer(name, frames, answer, spoken[answer])] * 4
     readings = [renderer.reading(text, code) for text, code in spoken.items()]
     held_out = set(chooser.sample(range(len(readings)), min(24, len(readings) // 10)))
     examples += [reading for index, reading in enumerate(readings) if index not in held_out] * 2
@@ -269,6 +270,12 @@ def _conversations(
         examples = [other for other in examples if other != example]
     checks["transcribe"] = checks["transcribe"][:CHECKED_CLIPS]
     return examples, checks
+
+
+def _readings(recording: Recording, features: TensorStore) -> list[str]:
+    """Names of a recording's encoded readings, as recorded and augmented."""
+    names = [recording.id] + [f"{recording.id}~{reading}" for reading in range(1, 10)]
+    return [name for name in names if f"{name}.frames" in features]
 
 
 def _recordings(folder: Path) -> list[Recording]:

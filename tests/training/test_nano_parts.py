@@ -26,7 +26,7 @@ from stepwave.training.adaptor_alignment import AdaptorAlignment, AlignmentItem,
 from stepwave.training.flow import FlowTraining
 from stepwave.training.speech_start import match_embedding_scale, start_speech_embeddings
 from stepwave.training.speech_text import SpeechTextTraining
-from stepwave.training.speech_tokenizer import SpeechTokenizerTraining, TokenizerItem, TokenizerPlan, spell
+from stepwave.training.speech_tokenizer import SpeechTokenizerTraining, TokenizerItem, TokenizerPlan
 from stepwave.training.trainer import Experiment
 from stepwave.training.vocoder import VocoderPlan, VocoderTraining
 
@@ -122,10 +122,6 @@ def test_the_speech_tokenizer_learns_and_codes_are_stored(material: Path, tmp_pa
     assert list(store_codes(tokenizer, store, tmp_path)) == [1, 2, 3]
     stored = TensorStore(tmp_path)
     assert {name: len(stored[f"{name}.codes"]) for name in CLIPS} == CLIPS
-
-
-def test_spelling_keeps_letters_only() -> None:
-    assert spell("A b,  9") == [1 + 2, 1, 1 + 3, 1]
 
 
 def test_the_vocoder_learns_with_and_without_discriminators(material: Path) -> None:

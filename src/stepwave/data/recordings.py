@@ -20,6 +20,11 @@ class Recording:
     """Name of the synthesis voice, or the speaker of a real recording."""
     split: str = "train"
 
+    @property
+    def fit_to_imitate(self) -> bool:
+        """Whether vocoder and flow matching may learn from it: rule-based and telephone voices have a buzz to spare."""
+        return not self.voice.startswith(("flite/", "espeak/")) and self.voice != "asterisk"
+
 
 def write_recordings(path: Path, recordings: Iterable[Recording]) -> None:
     """Write JSON lines, replacing the file in one step."""

@@ -124,14 +124,15 @@ class NanoPreparation:
 
     def pitch(self, say: Say) -> None:
         """Track the pitch of what the vocoder learns from."""
-        recordings = [one for one in read_recordings(self.folder / "recordings.jsonl") if one.use != "question"]
+        recordings = [one for one in read_recordings(self.folder / "recordings.jsonl") if one.fit_to_imitate]
+        recordings = [one for one in recordings if one.use != "question"]
         _follow(store_pitch(recordings, self.folder / "pitch"), lambda done: f"{done}/{len(recordings)} tracked", say)
 
     def speakers(self, say: Say) -> None:
         """Embed every voice that has speech tokens."""
         encoder = SpeakerEncoder()
         encoder.load_state_dict(read_speaker_encoder(self.folder / "starting" / "resemblyzer.pt"))
-        recordings = [one for one in read_recordings(self.folder / "recordings.jsonl") if one.use != "question"]
+        recordings = [one for one in read_recordings(self.folder / "recordings.jsonl") if one.fit_to_imitate]
         _follow(store_speakers(recordings, encoder, self.folder / "speakers"), lambda done: f"{done} voices", say)
 
     def codes(self, say: Say) -> None:

@@ -7,6 +7,7 @@ the language model as near-words. Minutes instead of hours on a CPU (measured; s
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 from stepwave.data.batches import LengthBatches
 from stepwave.data.store import TensorStore
 from stepwave.models.adaptor import Adaptor, adaptor_lengths
+from stepwave.training.spelling import SpellingHead
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class AlignmentItem:
 
     name: str
     tokens: tuple[int, ...]
+    letters: tuple[int, ...] = ()
+    """What is said as `spelling.spell` labels it; readings without letters are not spelled."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class AlignmentBatch:
     lengths: Tensor
     targets: Tensor
     target_lengths: Tensor
+    letters: list[list[int]]
 
 
 class TokenScorer(nn.Module):
@@ -66,15 +71,26 @@ class AdaptorAlignment:
         items: list[AlignmentItem],
         checks: dict[str, list[AlignmentItem]],
         budget: int = 6_000,
+        spelling: float = 2.0,
         seed: int = 0,
     ) -> None:
-        """`embeddings` `[vocabulary, llm_width]` are the language model's; `budget` is in padded 25 Hz frames."""
+        """`embeddings` `[vocabulary, llm_width]` are the language model's; `budget` is in padded 25 Hz frames.
+
+        `spelling` is what a letter's loss counts against a token's.
+        """
+        self.spelling = spelling
         self.store, self.checks = store, checks
         everything = items + [item for group in checks.values() for item in group]
         self.vocabulary = sorted({token for item in everything for token in item.tokens})
         self.index = {token: 1 + place for place, token in enumerate(self.vocabulary)}
         self.items = [item for item in items if self._fits(item)]
-        self.model = nn.ModuleDict({"adaptor": adaptor, "scorer": TokenScorer(embeddings[self.vocabulary])})
+        self.model = nn.ModuleDict(
+            {
+                "adaptor": adaptor,
+                "scorer": TokenScorer(embeddings[self.vocabulary]),
+                "spelling": SpellingHead(embeddings.shape[1]),
+            }
+        )
         self.batches = LengthBatches([store.length(f"{item.name}.frames") for item in self.items], budget, seed)
 
     def _fits(self, item: AlignmentItem) -> bool:
@@ -102,29 +118,37 @@ class AdaptorAlignment:
             torch.tensor([len(frame) for frame in frames]),
             torch.tensor(targets),
             torch.tensor([len(item.tokens) for item in items]),
+            [list(item.letters) for item in items],
         )
 
     def losses(self, batch: AlignmentBatch) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """CTC loss per target token."""
+        """CTC loss per target token, and per letter."""
         device = next(self.model.parameters()).device
         outputs = self.model["adaptor"](batch.frames.to(device))
-        loss = F.ctc_loss(
+        lengths = adaptor_lengths(batch.lengths)
+        tokens = F.ctc_loss(
             self.model["scorer"](outputs).transpose(0, 1),
             batch.targets.to(device),
-            adaptor_lengths(batch.lengths),
+            lengths,
             batch.target_lengths,
             reduction="sum",
             zero_infinity=True,
         )
-        yield "adaptor", {"loss": loss / batch.target_lengths.sum()}
+        tokens = tokens / batch.target_lengths.sum()
+        letters = cast(SpellingHead, self.model["spelling"]).loss(outputs, lengths, batch.letters)
+        yield "adaptor", {"loss": tokens + self.spelling * letters, "tokens": tokens, "letters": letters}
 
     def size(self, batch: AlignmentBatch) -> int:
         """Valid encoder frames."""
         return int(batch.lengths.sum())
 
     def validate(self) -> dict[str, float]:
-        """Token error rate of greedy CTC on each check, in percent."""
-        return {f"token_error_{name}": 100 * self._error(items) for name, items in self.checks.items()}
+        """Token error rate of greedy CTC on each check, in percent, and the letters' loss."""
+        figures = {f"token_error_{name}": 100 * self._error(items) for name, items in self.checks.items()}
+        for name, items in self.checks.items():
+            ((_, parts),) = self.losses(self._collate(items))
+            figures[f"letters_{name}"] = float(parts["letters"])
+        return figures
 
     def _error(self, items: list[AlignmentItem]) -> float:
         wrong = wanted = 0

@@ -5,8 +5,9 @@ cached); adaptor and language model learn, with learning rates of their own. As 
 over the speech rows of the head only and a text slot over the others, which also saves most of the head's cost.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -17,8 +18,9 @@ from stepwave.data.batches import LengthBatches
 from stepwave.data.rendering import IGNORED, TrainingExample
 from stepwave.data.store import TensorStore
 from stepwave.facts.tokens import SpecialTokens
-from stepwave.models.adaptor import Adaptor
+from stepwave.models.adaptor import Adaptor, adaptor_lengths
 from stepwave.models.decoder import Decoder
+from stepwave.training.spelling import SpellingHead
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,16 @@ class SpeechTextBatch:
     sources: Tensor
     """Clip and position among the adaptor's outputs for each of them, `[2, p]`."""
     tasks: tuple[str, ...]
+    lengths: Tensor
+    """Valid frames of each clip `[k]`."""
+    sounds: tuple[str, ...]
+    """Names of the k clips."""
 
 
 def collate(examples: Sequence[TrainingExample], store: TensorStore, padding: int) -> SpeechTextBatch:
     """Pad examples to one batch and note where adaptor outputs go."""
     frames: list[Tensor] = []
+    sounds: list[str] = []
     rows: list[Tensor] = []
     sources: list[Tensor] = []
     for row, example in enumerate(examples):
@@ -47,6 +54,7 @@ def collate(examples: Sequence[TrainingExample], store: TensorStore, padding: in
         rows.append(torch.stack([torch.full_like(places, row), places + example.start]))
         sources.append(torch.stack([torch.full_like(places, len(frames)), places]))
         frames.append(store[f"{example.sound}.frames"].float())
+        sounds.append(example.sound)
     nothing = torch.zeros(2, 0, dtype=torch.long)
     return SpeechTextBatch(
         pad_sequence([torch.tensor(e.ids) for e in examples], batch_first=True, padding_value=padding),
@@ -55,6 +63,8 @@ def collate(examples: Sequence[TrainingExample], store: TensorStore, padding: in
         torch.cat(rows, 1) if rows else nothing,
         torch.cat(sources, 1) if sources else nothing,
         tuple(example.task for example in examples),
+        torch.tensor([len(clip) for clip in frames]),
+        tuple(sounds),
     )
 
 
@@ -69,13 +79,33 @@ class SpeechTextTraining:
         store: TensorStore,
         examples: list[TrainingExample],
         checks: dict[str, list[TrainingExample]],
-        budget: int = 1_000,
+        letters: Mapping[str, list[int]] | None = None,
+        budget: int = 2_000,
         text_weight: float = 2.0,
+        spelling: float = 0.3,
         seed: int = 0,
     ) -> None:
-        """`budget` is in padded positions per step; `text_weight` is how many speech tokens a text token is worth."""
+        """What to learn from, and how much each part counts.
+
+        Args:
+            decoder: the language model.
+            adaptor: an aligned one.
+            special: ids of special and speech tokens.
+            store: encoder frames of the clips that examples hear.
+            examples: what to train on.
+            checks: held-out examples by name.
+            letters: what is said in a clip, as `spelling.spell` labels it, by the clip's name.
+            budget: padded positions per step.
+            text_weight: how many speech tokens a text token is worth.
+            spelling: what the loss per letter of the clips heard counts beside the loss per token.
+            seed: of the order of examples.
+        """
         self.decoder, self.adaptor = decoder, adaptor
-        self.model = nn.ModuleDict({"decoder": decoder, "adaptor": adaptor})
+        self.letters, self.spelling = letters or {}, spelling
+        # The aid comes last, so that the optimiser's numbering of the others does not depend on it.
+        self.model = nn.ModuleDict(
+            {"decoder": decoder, "adaptor": adaptor, "spelling": SpellingHead(decoder.config.hidden_size)}
+        )
         self.special, self.store, self.examples, self.checks = special, store, examples, checks
         self.text_weight = text_weight
         self.batches = LengthBatches([len(example.ids) for example in examples], budget, seed)
@@ -94,25 +124,38 @@ class SpeechTextTraining:
 
     def losses(self, batch: SpeechTextBatch) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Mean loss per labelled token, text counting `text_weight` times."""
-        text, speech = self.token_losses(batch)
+        heard = self.hear(batch)
+        text, speech = self.token_losses(batch, heard)
         weight = self.text_weight * len(text) + len(speech)
         loss = (self.text_weight * text.sum() + speech.sum()) / weight
-        shown = {"loss": loss}
+        shown = {}
+        if heard is not None and self.letters:
+            spelled = [self.letters.get(name, []) for name in batch.sounds]
+            head = cast(SpellingHead, self.model["spelling"])
+            shown["letters"] = head.loss(heard, adaptor_lengths(batch.lengths), spelled)
+            loss = loss + self.spelling * shown["letters"]
+        shown["loss"] = loss
         if len(text):
             shown["text"] = text.mean()
         if len(speech):
             shown["speech"] = speech.mean()
         yield "decoder", shown
 
-    def token_losses(self, batch: SpeechTextBatch) -> tuple[Tensor, Tensor]:
+    def hear(self, batch: SpeechTextBatch) -> Tensor | None:
+        """The adaptor's outputs `[k, n, hidden]` of the batch's clips, or None where nothing is heard."""
+        if batch.frames is None:
+            return None
+        heard: Tensor = self.adaptor(batch.frames.to(next(self.decoder.parameters()).device))
+        return heard
+
+    def token_losses(self, batch: SpeechTextBatch, heard: Tensor | None) -> tuple[Tensor, Tensor]:
         """Cross-entropy of every text label and of every speech label in a batch, each `[n]`."""
         decoder = self.decoder
         device = next(decoder.parameters()).device
         embeddings = decoder.embed(batch.ids.to(device))
-        if batch.frames is not None:
-            heard = self.adaptor(batch.frames.to(device)).to(embeddings.dtype)
+        if heard is not None:
             rows, sources = batch.rows.to(device), batch.sources.to(device)
-            embeddings = embeddings.index_put((rows[0], rows[1]), heard[sources[0], sources[1]])
+            embeddings = embeddings.index_put((rows[0], rows[1]), heard.to(embeddings.dtype)[sources[0], sources[1]])
         hidden = decoder(embeddings)
         labels = batch.labels.to(device)
         base = self.special.speech_base
@@ -137,7 +180,8 @@ class SpeechTextTraining:
             sums = torch.zeros(2)
             counts = torch.zeros(2)
             for start in range(0, len(examples), 4):
-                parts = self.token_losses(collate(examples[start : start + 4], self.store, self.special.end_of_text))
+                batch = collate(examples[start : start + 4], self.store, self.special.end_of_text)
+                parts = self.token_losses(batch, self.hear(batch))
                 for kind, part in enumerate(parts):
                     sums[kind] += float(part.sum())
                     counts[kind] += len(part)

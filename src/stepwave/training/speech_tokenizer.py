@@ -24,9 +24,8 @@ from stepwave.layers.attention import length_mask
 from stepwave.models.fsq import code_usage, codes_of, digit_entropy, quantise
 from stepwave.models.nano_speech_tokenizer import NanoSpeechTokenizer
 from stepwave.models.whisper_decoder import WhisperDecoder
+from stepwave.training.spelling import LETTERS, spell
 
-LETTERS = " 'abcdefghijklmnopqrstuvwxyz"
-"""What CTC spells; its blank is 0 and a letter's label is 1 + its place here."""
 MEL_BANDS = 80
 
 
@@ -222,8 +221,3 @@ class SpeechTokenizerTraining:
                 sums[name] = sums.get(name, 0.0) + float(value) / len(groups)
         usage = code_usage(torch.cat(codes))
         return {**sums, "codes_used": float(usage.used), "perplexity": usage.perplexity}
-
-
-def spell(text: str) -> list[int]:
-    """Letters of a text as CTC labels; whatever is not a letter, an apostrophe or a space is left out."""
-    return [1 + LETTERS.index(letter) for letter in " ".join(text.lower().split()) if letter in LETTERS]

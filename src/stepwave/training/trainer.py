@@ -156,7 +156,9 @@ class Trainer:
 def clip_gradients(parameters: list[nn.Parameter], settings: OptimiserConfig) -> Tensor:
     """Clip gradients in place; returns their norm before."""
     if not settings.clip_each:
-        return torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
+        norm: Tensor = torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
+        return norm
     moved = [parameter for parameter in parameters if parameter.grad is not None]
     norms = [torch.nn.utils.clip_grad_norm_(parameter, settings.clip_norm) for parameter in moved]
-    return torch.stack(norms).norm()
+    together: Tensor = torch.linalg.vector_norm(torch.stack(norms))
+    return together
