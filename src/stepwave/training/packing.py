@@ -60,24 +60,25 @@ def pack_nano(runs: Path, to: Path) -> Iterator[str]:
     save_part(to, "speaker", speaker)
     yield "speaker: Resemblyzer's"
     tokenizer = NanoSpeechTokenizer(NanoSpeechTokenizerConfig(), for_training=True)
-    yield _load(tokenizer, runs, "nano_speech_tokenizer", "tokenizer.")
+    yield load_trained(tokenizer, runs, "nano_speech_tokenizer", "tokenizer.")
     save_part(to, "speech_tokenizer", tokenizer)
     flow = FlowMatching(FlowConfig.nano())
-    yield _load(flow, runs, "nano_flow", "")
+    yield load_trained(flow, runs, "nano_flow", "")
     save_part(to, "flow", flow)
     vocoder = Vocoder(VocoderConfig.nano())
-    yield _load(vocoder, runs, "nano_vocoder", "vocoder.")
+    yield load_trained(vocoder, runs, "nano_vocoder", "vocoder.")
     save_part(to, "vocoder", vocoder)
     adaptor, decoder = Adaptor(NANO_ADAPTOR), Decoder(DecoderConfig.smollm2(NANO_VOCABULARY))
-    yield _load(adaptor, runs, "nano_speech_text", "adaptor.")
+    yield load_trained(adaptor, runs, "nano_speech_text", "adaptor.")
     save_part(to, "adaptor", adaptor)
-    yield _load(decoder, runs, "nano_speech_text", "decoder.")
+    yield load_trained(decoder, runs, "nano_speech_text", "decoder.")
     save_part(to, "decoder", decoder)
-    save_voices(to, _voices(runs))
+    save_voices(to, built_in_voices(runs))
     yield f"voices: {', '.join(VOICES)}"
 
 
-def _load(module: torch.nn.Module, runs: Path, run: str, prefix: str) -> str:
+def load_trained(module: torch.nn.Module, runs: Path, run: str, prefix: str) -> str:
+    """Give a module the weights under `prefix` in the newest checkpoint of `run`; returns a line that names it."""
     path = newest_state(runs / "training" / run)
     if path is None:
         raise ConfigError(f"{run} has no checkpoint yet; run `stepwave train {run}` first")
@@ -85,7 +86,8 @@ def _load(module: torch.nn.Module, runs: Path, run: str, prefix: str) -> str:
     return f"{prefix.rstrip('.') or run}: {path.name} of {run}"
 
 
-def _voices(runs: Path) -> Iterator[Voice]:
+def built_in_voices(runs: Path) -> Iterator[Voice]:
+    """Each of `VOICES` that was spoken, with a short recording as its prompt; others are left out."""
     recordings = read_recordings(runs / "recordings.jsonl")
     codes, speakers = TensorStore(runs / "codes"), TensorStore(runs / "speakers")
     for name, synthesised in VOICES.items():
