@@ -169,13 +169,16 @@ def nano_flow(folder: Path, device: str) -> Run:
     from stepwave.models.flow import FlowMatching
     from stepwave.models.flow_config import FlowConfig
     from stepwave.training.flow import FlowTraining
+    from stepwave.training.speech_start import start_code_embeddings
 
     codes = _store(folder, "codes")
     recordings = [r for r in _recordings(folder) if r.fit_to_imitate and f"{r.id}.codes" in codes]
     # The assistant's voice is what nano says; it is drawn twice as often.
     heard = [r for r in recordings if r.split == "train"] + [r for r in recordings if r.use in ("answer", "tts")]
     checks = [r for r in recordings if r.split == "check" and r.use == "real"][:CHECKED_CLIPS]
-    experiment = FlowTraining(FlowMatching(FlowConfig.nano()), heard, checks, codes, _store(folder, "speakers"))
+    flow = FlowMatching(FlowConfig.nano())
+    start_code_embeddings(flow, torch.Generator().manual_seed(0))
+    experiment = FlowTraining(flow, heard, checks, codes, _store(folder, "speakers"))
     config = TrainConfig(
         "nano_flow",
         steps=6_000,

@@ -87,36 +87,39 @@ def test_prompt_stays_visible_however_far() -> None:
     assert (late[0] - late[1]).abs().max() > 1e-3
 
 
-def test_loss_falls_when_training() -> None:
+def test_losses_fall_when_training() -> None:
     flow = FlowMatching(TINY)
     codes, mel, speaker = batch()
     lengths = torch.tensor([20, 15, 3])
     optimiser = torch.optim.Adam(flow.parameters(), 5e-3)
-    losses = []
+    velocities, encoders = [], []
     for step in range(60):
-        loss = flow.loss(codes, mel, speaker, lengths, torch.Generator().manual_seed(step % 4))
+        velocity, encoder = flow.losses(codes, mel, speaker, lengths, torch.Generator().manual_seed(step % 4))
         optimiser.zero_grad()
-        loss.backward()
+        (velocity + encoder).backward()
         optimiser.step()
-        losses.append(loss.item())
-    assert sum(losses[-4:]) < 0.8 * sum(losses[:4])
+        velocities.append(velocity.item())
+        encoders.append(encoder.item())
+    assert sum(velocities[-4:]) < 0.8 * sum(velocities[:4])
+    assert sum(encoders[-4:]) < 0.8 * sum(encoders[:4])
     assert all(parameter.grad is not None for parameter in flow.parameters())
 
 
-def test_loss_ignores_padding_and_follows_its_generator() -> None:
+def test_losses_ignore_padding_and_follow_their_generator() -> None:
     flow = model()
     codes, mel, speaker = batch()
     lengths = torch.tensor([20, 7, 12])
 
-    def loss(codes: torch.Tensor, mel: torch.Tensor, seed: int = 0) -> float:
-        return flow.loss(codes, mel, speaker, lengths, torch.Generator().manual_seed(seed)).item()
+    def losses(codes: torch.Tensor, mel: torch.Tensor, seed: int = 0) -> list[float]:
+        pair = flow.losses(codes, mel, speaker, lengths, torch.Generator().manual_seed(seed))
+        return [loss.item() for loss in pair]
 
     noisy_codes, noisy_mel = codes.clone(), mel.clone()
     for row, length in enumerate(lengths.tolist()):
         noisy_codes[row, length:] = 1
         noisy_mel[row, 2 * length :] = 7.0
-    assert loss(codes, mel) == pytest.approx(loss(noisy_codes, noisy_mel), rel=1e-5)
-    assert loss(codes, mel) != loss(codes, mel, seed=1)
+    assert losses(codes, mel) == pytest.approx(losses(noisy_codes, noisy_mel), rel=1e-5)
+    assert losses(codes, mel)[0] != losses(codes, mel, seed=1)[0]
 
 
 def test_guidance_of_zero_is_the_conditional_half_alone() -> None:

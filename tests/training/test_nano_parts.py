@@ -24,7 +24,11 @@ from stepwave.text.prompts import NANO_PROMPTS
 from stepwave.text.tokenizer import Tokenizer
 from stepwave.training.adaptor_alignment import AdaptorAlignment, AlignmentItem, edit_distance
 from stepwave.training.flow import FlowTraining
-from stepwave.training.speech_start import match_embedding_scale, start_speech_embeddings
+from stepwave.training.speech_start import (
+    match_embedding_scale,
+    start_code_embeddings,
+    start_speech_embeddings,
+)
 from stepwave.training.speech_text import SpeechTextTraining
 from stepwave.training.speech_tokenizer import SpeechTokenizerTraining, TokenizerItem, TokenizerPlan
 from stepwave.training.trainer import Experiment
@@ -156,8 +160,6 @@ def test_a_segment_played_faster_has_its_pitch_raised_in_sound_and_track(materia
 
 def test_flow_matching_learns(material: Path) -> None:
     torch.manual_seed(0)
-    from dataclasses import replace
-
     small = replace(
         FlowConfig.nano(), speaker_size=6, encoder_width=16, encoder_heads=2, encoder_hidden=24, encoder_blocks=1,
         encoder_up_blocks=1, width=16, depth=1, heads=2, head_size=8,
@@ -174,6 +176,20 @@ def test_flow_matching_learns(material: Path) -> None:
     batch = experiment.batch(0)
     assert batch.mel.shape[1] == 2 * batch.codes.shape[1]
     assert fell(losses_of(experiment, 80, 1e-2), 0.5)
+    with torch.no_grad():
+        assert set(experiment.validate()) == {"velocity", "encoder"}
+
+
+def test_codes_that_share_digits_start_alike_for_flow_matching() -> None:
+    torch.manual_seed(0)
+    flow = FlowMatching(replace(FlowConfig.nano(), encoder_blocks=1, encoder_up_blocks=1, depth=1))
+    before = flow.input_embedding.weight.std().item()
+    start_code_embeddings(flow, torch.Generator().manual_seed(0))
+    table = flow.input_embedding.weight.detach()
+    assert table.std().item() == pytest.approx(before, rel=0.02)
+    # 0 and 1 differ in the lowest digit, 0 and 6560 in all eight.
+    near, far = (table[0] - table[1]).norm(), (table[0] - table[6560]).norm()
+    assert near < 0.6 * far
 
 
 def test_text_and_speech_tokens_are_learnt_together(material: Path, tiny_tokenizer: Tokenizer) -> None:

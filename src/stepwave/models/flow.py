@@ -222,7 +222,7 @@ class FlowMatching(nn.Module):
         mel = self.solve(start, condition, schedule, guidance, sight.transformer)
         return mel[:, 2 * prompt :].transpose(1, 2)
 
-    def loss(
+    def losses(
         self,
         codes: Tensor,
         mel: Tensor,
@@ -231,8 +231,11 @@ class FlowMatching(nn.Module):
         generator: torch.Generator | None = None,
         *,
         prompt_weight: float = 0.1,
-    ) -> Tensor:
-        """Mean squared error of the velocity over valid frames: a scalar.
+    ) -> tuple[Tensor, Tensor]:
+        """Mean squared errors over valid frames, two scalars: of the velocity, and of mu taken for the mel itself.
+
+        The second is Grad-TTS's encoder loss (Popov et al. 2021): a small model that learns from a few hours finds out
+        what codes mean far sooner with it.
 
         `codes` `[b, n]`, `mel` `[b, 2n, m]`, `speaker` `[b, s]`, `lengths` `[b]` valid codes per row (at least 1). Half
         of the utterances have their first frames, up to 30 %, as prompt. These frames weigh little, `prompt_weight`:
@@ -259,8 +262,9 @@ class FlowMatching(nn.Module):
         x = (1 - (1 - sigma) * along) * noise + along * mel
         velocity = self.estimator(x, told, self.estimator.modulation(t), sight.transformer)
         error = (velocity - (mel - (1 - sigma) * noise)).square() * weight
-        mean: Tensor = error.sum() / (weight.sum() * mel.shape[2])
-        return mean
+        valid = (place < 2 * lengths[:, None])[:, :, None]
+        distance = (mu - mel).square() * valid
+        return error.sum() / (weight.sum() * mel.shape[2]), distance.sum() / (valid.sum() * mel.shape[2])
 
 
 def pretended_future(embedded: Tensor) -> Tensor:

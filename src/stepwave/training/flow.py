@@ -37,9 +37,14 @@ class FlowTraining:
         speakers: TensorStore,
         batch: int = 8,
         crop: int = 125,
+        encoder_weight: float = 1.0,
         seed: int = 0,
     ) -> None:
-        """`crop` is the longest stretch in codes (25 a second); mels are computed once and held in half precision."""
+        """`crop` is the longest stretch in codes (25 a second); mels are computed once and held in half precision.
+
+        `encoder_weight` is what the encoder's distance from the mel counts beside the velocity's.
+        """
+        self.encoder_weight = encoder_weight
         self.flow, self.seed, self.rows, self.crop = flow, seed, batch, crop
         self.recordings = recordings
         self.checks = checks
@@ -78,12 +83,13 @@ class FlowTraining:
         )
 
     def losses(self, batch: FlowBatch) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """The velocity's squared error."""
-        yield "flow", {"loss": self._loss(batch)}
+        """The velocity's squared error and the encoder's."""
+        velocity, encoder = self._losses(batch)
+        yield "flow", {"loss": velocity + self.encoder_weight * encoder, "velocity": velocity, "encoder": encoder}
 
-    def _loss(self, batch: FlowBatch) -> Tensor:
+    def _losses(self, batch: FlowBatch) -> tuple[Tensor, Tensor]:
         device = next(self.flow.parameters()).device
-        return self.flow.loss(
+        return self.flow.losses(
             batch.codes.to(device), batch.mel.to(device), batch.speaker.to(device), batch.lengths.to(device)
         )
 
@@ -92,6 +98,9 @@ class FlowTraining:
         return int(batch.lengths.sum()) * SPEECH_MEL_PER_TOKEN
 
     def validate(self) -> dict[str, float]:
-        """Mean loss on held-out recordings, with always the same noise (the caller fixes the seed)."""
-        losses = [float(self._loss(self._collate([recording], None))) for recording in self.checks]
-        return {"loss": sum(losses) / max(len(losses), 1)}
+        """Mean losses on held-out recordings, with always the same noise (the caller fixes the seed)."""
+        losses = [self._losses(self._collate([recording], None)) for recording in self.checks]
+        return {
+            name: sum(float(pair[place]) for pair in losses) / max(len(losses), 1)
+            for place, name in enumerate(("velocity", "encoder"))
+        }

@@ -1,11 +1,14 @@
-"""Starting values that spare the language model detours: the adaptor's scale, and the speech tokens' embeddings."""
+"""Starting values that spare detours: the adaptor's scale, and what speech tokens look like to whoever reads them."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from stepwave.data.store import TensorStore
 from stepwave.models.adaptor import Adaptor
 from stepwave.models.decoder import Decoder
+from stepwave.models.flow import FlowMatching
+from stepwave.models.fsq import CODES, LEVELS, quantised_of
 
 
 @torch.no_grad()
@@ -55,3 +58,16 @@ def start_speech_embeddings(
     rows = mean - mean.mean(0)
     table[speech_base + seen] = rows * (size / rows.norm(dim=-1, keepdim=True).clamp_min(1e-6))
     return len(seen)
+
+
+@torch.no_grad()
+def start_code_embeddings(flow: FlowMatching, generator: torch.Generator) -> None:
+    """Give flow matching's codes embeddings that are sums of one vector per digit and level, at their usual size.
+
+    Codes that differ in one digit sound alike; most of the 6,561 are too rare to be learnt one by one.
+    """
+    table = flow.input_embedding.weight
+    digits = F.one_hot(quantised_of(torch.arange(CODES)).long() + 1, LEVELS).flatten(1).float()
+    parts = torch.randn(digits.shape[1], table.shape[1], generator=generator)
+    rows = digits @ (parts - parts.mean(0))
+    table[:CODES] = rows * (table.std() / rows.std())
