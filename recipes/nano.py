@@ -16,6 +16,8 @@ from stepwave.data.recordings import Recording, read_recordings
 from stepwave.data.rendering import Renderer, TrainingExample
 from stepwave.data.store import TensorStore
 from stepwave.facts.errors import ConfigError
+from stepwave.models.adaptor import NANO_ADAPTOR, Adaptor
+from stepwave.models.decoder import Decoder, DecoderConfig
 from stepwave.text.prompts import NANO_PROMPTS
 from stepwave.text.tokenizer import Tokenizer
 from stepwave.training.config import OptimiserConfig, TrainConfig
@@ -118,7 +120,7 @@ def nano_speech_tokenizer(folder: Path, device: str) -> Run:
     )
     config = TrainConfig(
         "nano_speech_tokenizer",
-        steps=700,
+        steps=2_000,
         optimisers={"tokenizer": OptimiserConfig(2e-3, warmup_steps=50)},
         precision="bfloat16",
     )
@@ -130,7 +132,6 @@ def nano_adaptor(folder: Path, device: str) -> Run:
 
     The report trains it through the frozen language model on 100 B tokens; this start needs minutes (docs/nano.md).
     """
-    from stepwave.models.adaptor import NANO_ADAPTOR, Adaptor
     from stepwave.training.adaptor_alignment import AdaptorAlignment, AlignmentItem
     from stepwave.training.spelling import spell
 
@@ -189,42 +190,62 @@ def nano_flow(folder: Path, device: str) -> Run:
     return Run(config, experiment)
 
 
+def nano_transcription(folder: Path, device: str) -> Run:
+    """Stage 1, second part: adaptor and language model learn to write down what is heard. No speech tokens yet.
+
+    With speech tokens from the first step on, their larger loss keeps the model from listening (docs/log.md).
+    """
+    from stepwave.training.speech_start import match_embedding_scale
+
+    language = nano_language_start(folder)
+    features = _store(folder, "features")
+    adaptor = Adaptor(NANO_ADAPTOR)
+    adaptor.load_state_dict(_trained(folder, "nano_adaptor", "adaptor."))
+    match_embedding_scale(adaptor, language.embeddings, features)
+    decoder = Decoder(DecoderConfig.smollm2(language.embeddings.shape[0]))
+    decoder.load_state_dict(language.state)
+    return _language_run(folder, "nano_transcription", "nano_adaptor", (language, decoder, adaptor), False, 4e-4)
+
+
 def nano_speech_text(folder: Path, device: str) -> Run:
     """Text and speech tokens together: transcribe, read aloud, answer aloud. The report's stages 2 to 4 and SFT in one.
 
     The report trains 1.4 T tokens in four stages; this run sees about a millionth of that, so conversations and
-    readings come from the start, and the adaptor goes on learning.
+    readings come together, and the adaptor goes on learning.
     """
-    from stepwave.checkpoints.runs import model_weights, newest_state
-    from stepwave.models.adaptor import NANO_ADAPTOR, Adaptor
-    from stepwave.models.decoder import Decoder, DecoderConfig
-    from stepwave.training.speech_start import match_embedding_scale, start_speech_embeddings
-    from stepwave.training.speech_text import SpeechTextTraining
-    from stepwave.training.spelling import spell
+    from stepwave.training.speech_start import start_speech_embeddings
 
     language = nano_language_start(folder)
     features, codes = _store(folder, "features"), _store(folder, "codes")
-    aligned = newest_state(folder / "training" / "nano_adaptor")
-    if aligned is None:
-        raise ConfigError("the adaptor is not trained yet; run `stepwave train nano_adaptor` first")
     adaptor = Adaptor(NANO_ADAPTOR)
-    adaptor.load_state_dict(model_weights(aligned, "adaptor."))
-    match_embedding_scale(adaptor, language.embeddings, features)
+    adaptor.load_state_dict(_trained(folder, "nano_transcription", "adaptor."))
     decoder = Decoder(DecoderConfig.smollm2(language.embeddings.shape[0]))
-    decoder.load_state_dict(language.state)
+    decoder.load_state_dict(_trained(folder, "nano_transcription", "decoder."))
     start_speech_embeddings(decoder, adaptor, features, codes, language.tokenizer.special.speech_base)
-    examples, checks = _conversations(folder, Renderer(language.tokenizer, NANO_PROMPTS), features, codes)
+    return _language_run(folder, "nano_speech_text", "nano_transcription", (language, decoder, adaptor), True, 3e-4)
+
+
+def _language_run(
+    folder: Path, name: str, before: str, parts: tuple[LanguageStart, Decoder, Adaptor], speaking: bool, rate: float
+) -> Run:
+    """A run of the language model that goes on from the run `before`, at a peak learning rate of `rate`."""
+    from stepwave.training.speech_text import SpeechTextTraining
+    from stepwave.training.spelling import spell
+
+    language, decoder, adaptor = parts
+    features = _store(folder, "features")
+    examples, checks = _conversations(folder, Renderer(language.tokenizer, NANO_PROMPTS), features, speaking)
     letters = {}
     for recording in _recordings(folder):
         said = spell(recording.text)
-        letters |= {name: said for name in _readings(recording, features)}
+        letters |= {reading: said for reading in _readings(recording, features)}
     experiment = SpeechTextTraining(decoder, adaptor, language.tokenizer.special, features, examples, checks, letters)
+    experiment.model["spelling"].load_state_dict(_trained(folder, before, "spelling."))
+    optimiser = OptimiserConfig(rate, warmup_steps=100, final_fraction=0.05, betas=(0.9, 0.95), clip_each=True)
     config = TrainConfig(
-        "nano_speech_text",
+        name,
         steps=4_000,
-        optimisers={
-            "decoder": OptimiserConfig(3e-4, warmup_steps=100, final_fraction=0.05, betas=(0.9, 0.95), clip_each=True),
-        },
+        optimisers={"decoder": optimiser},
         precision="bfloat16",
         save_every=250,
         validate_every=250,
@@ -232,12 +253,22 @@ def nano_speech_text(folder: Path, device: str) -> Run:
     return Run(config, experiment)
 
 
+def _trained(folder: Path, run: str, prefix: str) -> dict[str, Tensor]:
+    """The newest weights of a run that must have been trained before."""
+    from stepwave.checkpoints.runs import model_weights, newest_state
+
+    newest = newest_state(folder / "training" / run)
+    if newest is None:
+        raise ConfigError(f"{run} is not trained yet; run `stepwave train {run}` first")
+    return model_weights(newest, prefix)
+
+
 def _conversations(
-    folder: Path, renderer: Renderer, features: TensorStore, codes: TensorStore
+    folder: Path, renderer: Renderer, features: TensorStore, speaking: bool
 ) -> tuple[list[TrainingExample], dict[str, list[TrainingExample]]]:
-    """Every transcription, reading and answer that the prepared recordings allow; and a few of each held out."""
-    recordings = _recordings(folder)
-    own = [r for r in recordings if r.use in ("answer", "tts") and f"{r.id}.codes" in codes]
+    """Every transcription and chat, and with `speaking` every reading and answer, and a few of each held out."""
+    recordings, codes = _recordings(folder), _store(folder, "codes")
+    own = [r for r in recordings if speaking and r.use in ("answer", "tts") and f"{r.id}.codes" in codes]
     spoken = {r.text: codes[f"{r.id}.codes"].tolist() for r in own}
     answers: dict[str, list[str]] = {}
     for line in (folder / "dialogues.jsonl").read_text(encoding="utf-8").splitlines():
