@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from stepwave.data.joining import AND, Clip, join_some
 from stepwave.data.recordings import Recording, read_recordings
 from stepwave.data.rendering import Renderer, TrainingExample
 from stepwave.data.store import TensorStore
@@ -235,10 +236,9 @@ def _language_run(
     language, decoder, adaptor = parts
     features = _store(folder, "features")
     examples, checks = _conversations(folder, Renderer(language.tokenizer, NANO_PROMPTS), features, speaking)
-    letters = {}
-    for recording in _recordings(folder):
-        said = spell(recording.text)
-        letters |= {reading: said for reading in _readings(recording, features)}
+    texts = {name: one.text for one in _recordings(folder) for name in _readings(one, features)}
+    heard = {example.sound for example in examples if example.sound is not None}
+    letters = {sound: spell(" ".join(texts[name] for name in sound.split(AND))) for sound in heard}
     experiment = SpeechTextTraining(decoder, adaptor, language.tokenizer.special, features, examples, checks, letters)
     experiment.model["spelling"].load_state_dict(_trained(folder, before, "spelling."))
     optimiser = OptimiserConfig(rate, warmup_steps=100, final_fraction=0.05, betas=(0.9, 0.95), clip_each=True)
@@ -277,21 +277,23 @@ def _conversations(
     chooser = random.Random(0)
     examples: list[TrainingExample] = []
     checks: dict[str, list[TrainingExample]] = {"transcribe": [], "read": [], "answer": []}
+    clips: list[Clip] = []
     for recording in recordings:
         said = answers.get(recording.text, []) if recording.use == "question" else []
         said = [answer for answer in said if answer in spoken]
         for name in _readings(recording, features):
             frames = features.length(f"{name}.frames")
-            transcription = renderer.transcription(name, frames, recording.text)
             if recording.split == "check":
-                checks["transcribe"] += [transcription] if recording.use == "real" else []
+                if recording.use == "real":
+                    checks["transcribe"].append(renderer.transcription(name, frames, recording.text))
                 continue
             # The assistant's own voice is heard too, but a fifth of it is enough for one voice.
             if recording.use not in ("answer", "tts") or chooser.random() < 0.2:
-                examples.append(transcription)
+                clips.append(Clip(name, frames, recording.text))
             if said:
                 answer = chooser.choice(said)
                 examples += [renderer.answer(name, frames, answer, spoken[answer])] * 4
+    examples += [renderer.transcription(clip.name, clip.frames, clip.text) for clip in join_some(clips, 0.5, chooser)]
     readings = [renderer.reading(text, code) for text, code in spoken.items()]
     held_out = set(chooser.sample(range(len(readings)), min(24, len(readings) // 10)))
     examples += [reading for index, reading in enumerate(readings) if index not in held_out] * 2

@@ -29,7 +29,7 @@ class TrainingExample:
     task: str
     """`transcribe`, `read`, `answer` or `chat`: losses are reported by task."""
     sound: str | None = None
-    """Name in the feature store of the frames heard, if any."""
+    """Name in the feature store of the frames heard, if any; or several, as `joining` joins them."""
     start: int = 0
     """Index in `ids` of the first placeholder."""
     positions: int = 0

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from stepwave.data.batches import LengthBatches
+from stepwave.data.joining import heard_frames
 from stepwave.data.rendering import IGNORED, TrainingExample
 from stepwave.data.store import TensorStore
 from stepwave.facts.tokens import SpecialTokens
@@ -53,7 +54,7 @@ def collate(examples: Sequence[TrainingExample], store: TensorStore, padding: in
         places = torch.arange(example.positions)
         rows.append(torch.stack([torch.full_like(places, row), places + example.start]))
         sources.append(torch.stack([torch.full_like(places, len(frames)), places]))
-        frames.append(store[f"{example.sound}.frames"].float())
+        frames.append(heard_frames(store, example.sound))
         sounds.append(example.sound)
     nothing = torch.zeros(2, 0, dtype=torch.long)
     return SpeechTextBatch(
