@@ -76,7 +76,7 @@ DAMAGES: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "no weights": ("adaptor.safetensors", Path.unlink, "holds neither adaptor.safetensors nor"),
     "half-written weights": ("decoder.safetensors", half, "it is half-written or damaged; fetch or write it again"),
     "empty weights": ("flow.safetensors", lambda path: path.write_bytes(b""), "half-written"),
-    "a wrong shape": ("flow.safetensors", other_shape, "shape"),
+    "a wrong shape": ("vocoder.safetensors", other_shape, "shape"),
     "a missing tensor": ("vocoder.safetensors", one_less, "vocoder"),
     "a tensor too much": ("adaptor.safetensors", one_more, "surplus"),
     "a pickle": ("encoder.safetensors", trapped, "is a Python pickle, reading which can run code"),
