@@ -12,11 +12,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from stepwave.checkpoints.runs import model_weights, trained_state
 from stepwave.data.joining import AND, Clip, join_some
 from stepwave.data.recordings import Recording, read_recordings
 from stepwave.data.rendering import Renderer, TrainingExample
 from stepwave.data.store import TensorStore
-from stepwave.facts.errors import ConfigError
 from stepwave.models.adaptor import NANO_ADAPTOR, Adaptor
 from stepwave.models.decoder import Decoder, DecoderConfig
 from stepwave.text.prompts import NANO_PROMPTS
@@ -139,25 +139,24 @@ def nano_adaptor(folder: Path, device: str) -> Run:
     language = nano_language_start(folder)
     store = _store(folder, "features")
 
-    def items(recordings: list[Recording], readings: int) -> list[AlignmentItem]:
+    def items(recordings: list[Recording]) -> list[AlignmentItem]:
         found = []
         for recording in recordings:
             tokens = tuple(language.tokenizer.encode(recording.text))
-            names = [recording.id] + [f"{recording.id}~{reading}" for reading in range(1, readings + 1)]
             letters = tuple(spell(recording.text))
-            found += [AlignmentItem(name, tokens, letters) for name in names if f"{name}.frames" in store]
+            found += [AlignmentItem(name, tokens, letters) for name in _readings(recording, store)]
         return found
 
     recordings = _recordings(folder)
     checks = {
-        "librispeech": items([r for r in recordings if r.use == "real" and r.split == "check"], 0)[:CHECKED_CLIPS],
-        "ljspeech": items([r for r in recordings if r.use == "ljspeech"], 0)[:CHECKED_CLIPS],
+        "librispeech": items([r for r in recordings if r.use == "real" and r.split == "check"])[:CHECKED_CLIPS],
+        "ljspeech": items([r for r in recordings if r.use == "ljspeech"])[:CHECKED_CLIPS],
     }
     experiment = AdaptorAlignment(
         Adaptor(NANO_ADAPTOR),
         language.embeddings,
         store,
-        items([r for r in recordings if r.split == "train"], 9),
+        items([r for r in recordings if r.split == "train"]),
         checks,
     )
     config = TrainConfig(
@@ -255,12 +254,7 @@ def _language_run(
 
 def _trained(folder: Path, run: str, prefix: str) -> dict[str, Tensor]:
     """The newest weights of a run that must have been trained before."""
-    from stepwave.checkpoints.runs import model_weights, newest_state
-
-    newest = newest_state(folder / "training" / run)
-    if newest is None:
-        raise ConfigError(f"{run} is not trained yet; run `stepwave train {run}` first")
-    return model_weights(newest, prefix)
+    return model_weights(trained_state(folder, run), prefix)
 
 
 def _conversations(

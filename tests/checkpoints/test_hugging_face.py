@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM, WhisperConfig
+from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 from transformers import WhisperForConditionalGeneration as Whisper
 
 from stepwave.checkpoints.hugging_face import decoder_config, read_decoder, read_whisper_folder
@@ -15,6 +15,8 @@ from stepwave.facts.errors import CheckpointError, CheckpointIncompleteError, Co
 from stepwave.models.decoder import Decoder
 from stepwave.models.encoder import AudioEncoder, EncoderConfig
 from stepwave.models.whisper_decoder import WhisperDecoder, WhisperDecoderConfig
+
+from .tiny_whisper import tiny_whisper
 
 SIZES: dict[str, Any] = dict(
     vocab_size=40, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
@@ -83,14 +85,7 @@ def test_what_our_decoder_does_not_do(
 
 @pytest.fixture
 def whisper() -> Whisper:
-    torch.manual_seed(0)
-    return Whisper(
-        WhisperConfig(
-            vocab_size=50, num_mel_bins=8, d_model=16, encoder_layers=2, decoder_layers=2, encoder_attention_heads=2,
-            decoder_attention_heads=2, encoder_ffn_dim=64, decoder_ffn_dim=64, max_source_positions=20,
-            max_target_positions=12, pad_token_id=0, bos_token_id=1, eos_token_id=2, decoder_start_token_id=1,
-        )
-    )  # fmt: skip
+    return tiny_whisper()
 
 
 def test_a_whisper_folder(tmp_path: Path, whisper: Whisper) -> None:

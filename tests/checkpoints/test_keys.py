@@ -3,10 +3,8 @@
 import re
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from stepwave.checkpoints.keys import (
     MINI_ADAPTOR,
@@ -21,20 +19,11 @@ from stepwave.checkpoints.keys import (
 from stepwave.models.encoder import AudioEncoder, EncoderConfig
 from stepwave.models.whisper_decoder import WhisperDecoder, WhisperDecoderConfig
 
-
-def whisper() -> WhisperForConditionalGeneration:
-    torch.manual_seed(0)
-    return WhisperForConditionalGeneration(
-        WhisperConfig(
-            vocab_size=50, num_mel_bins=8, d_model=16, encoder_layers=2, decoder_layers=2, encoder_attention_heads=2,
-            decoder_attention_heads=2, encoder_ffn_dim=64, decoder_ffn_dim=64, max_source_positions=20,
-            max_target_positions=12, pad_token_id=0, bos_token_id=1, eos_token_id=2, decoder_start_token_id=1,
-        )
-    )  # fmt: skip
+from .tiny_whisper import tiny_whisper
 
 
 def test_a_hugging_face_whisper_loads_into_our_encoder_and_decoder() -> None:
-    theirs = whisper().state_dict()
+    theirs = tiny_whisper().state_dict()
     encoder = AudioEncoder(EncoderConfig(bands=8, width=16, heads=2, layers=2, positions=20))
     decoder = WhisperDecoder(WhisperDecoderConfig(vocabulary=50, width=16, heads=2, layers=2, positions=12))
     for table, module in ((WHISPER_ENCODER, encoder), (WHISPER_DECODER, decoder)):

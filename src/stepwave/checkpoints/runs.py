@@ -8,6 +8,8 @@ from pathlib import Path
 from safetensors import safe_open
 from torch import Tensor
 
+from stepwave.facts.errors import ConfigError
+
 MODEL = "model."
 """What the names of a module's weights begin with in a run's checkpoint."""
 
@@ -15,6 +17,14 @@ MODEL = "model."
 def newest_state(folder: Path) -> Path | None:
     """The checkpoint with the highest step in a run's folder, or None."""
     return max(folder.glob("step-*.safetensors"), default=None)
+
+
+def trained_state(runs: Path, run: str) -> Path:
+    """The newest checkpoint of `run` under the folder `runs`; ConfigError where there is none yet."""
+    path = newest_state(runs / "training" / run)
+    if path is None:
+        raise ConfigError(f"{run} has no checkpoint yet; run `stepwave train {run}` first")
+    return path
 
 
 def model_weights(path: Path, prefix: str = "") -> dict[str, Tensor]:

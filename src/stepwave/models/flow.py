@@ -252,7 +252,8 @@ class FlowMatching(nn.Module):
 
         place = torch.arange(mel.shape[1], device=device)[None]
         in_prompt = (place < prompts[:, None])[:, :, None]
-        weight = torch.where(in_prompt, prompt_weight, 1.0) * (place < 2 * lengths[:, None])[:, :, None]
+        valid = (place < 2 * lengths[:, None])[:, :, None]
+        weight = torch.where(in_prompt, prompt_weight, 1.0) * valid
         sight = self.sight(self.config.visibility, codes.shape[1], lengths=lengths, prompts=prompts, device=device)
         mu = self.encode(codes, sight, lengths=lengths)
         told = self.estimator.condition(
@@ -262,7 +263,6 @@ class FlowMatching(nn.Module):
         x = (1 - (1 - sigma) * along) * noise + along * mel
         velocity = self.estimator(x, told, self.estimator.modulation(t), sight.transformer)
         error = (velocity - (mel - (1 - sigma) * noise)).square() * weight
-        valid = (place < 2 * lengths[:, None])[:, :, None]
         distance = (mu - mel).square() * valid
         return error.sum() / (weight.sum() * mel.shape[2]), distance.sum() / (valid.sum() * mel.shape[2])
 

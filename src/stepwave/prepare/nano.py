@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from stepwave.checkpoints.convert import read_speaker_encoder
 from stepwave.checkpoints.ctranslate2 import read_whisper
-from stepwave.checkpoints.runs import model_weights, newest_state
+from stepwave.checkpoints.runs import model_weights, trained_state
 from stepwave.data.recordings import read_recordings, write_recordings
 from stepwave.data.store import TensorStore
 from stepwave.facts.errors import ConfigError
@@ -137,9 +137,7 @@ class NanoPreparation:
 
     def codes(self, say: Say) -> None:
         """Tokenise everything that has encoder states."""
-        trained = newest_state(self.folder / "training" / "nano_speech_tokenizer")
-        if trained is None:
-            raise ConfigError("the speech tokenizer is not trained yet; run `stepwave train nano_speech_tokenizer`")
+        trained = trained_state(self.folder, "nano_speech_tokenizer")
         tokenizer = NanoSpeechTokenizer(NanoSpeechTokenizerConfig(), for_training=True)
         tokenizer.load_state_dict(model_weights(trained, "tokenizer."))
         features = TensorStore(self.folder / "features")

@@ -38,7 +38,7 @@ class AlignmentBatch:
     lengths: Tensor
     targets: Tensor
     target_lengths: Tensor
-    letters: list[list[int]]
+    letters: list[tuple[int, ...]]
 
 
 class TokenScorer(nn.Module):
@@ -118,7 +118,7 @@ class AdaptorAlignment:
             torch.tensor([len(frame) for frame in frames]),
             torch.tensor(targets),
             torch.tensor([len(item.tokens) for item in items]),
-            [list(item.letters) for item in items],
+            [item.letters for item in items],
         )
 
     def losses(self, batch: AlignmentBatch) -> Iterator[tuple[str, dict[str, Tensor]]]:

@@ -9,12 +9,11 @@ from stepwave.checkpoints.convert import read_speaker_encoder
 from stepwave.checkpoints.ctranslate2 import read_whisper
 from stepwave.checkpoints.gguf import read_llama
 from stepwave.checkpoints.nano import save_part, save_tokenizer
-from stepwave.checkpoints.runs import model_weights, newest_state
+from stepwave.checkpoints.runs import model_weights, trained_state
 from stepwave.checkpoints.vocabulary import NANO_TOKENS, NANO_VOCABULARY, extend_tokenizer
 from stepwave.checkpoints.voices import save_voices
 from stepwave.data.recordings import Recording, read_recordings
 from stepwave.data.store import TensorStore
-from stepwave.facts.errors import ConfigError
 from stepwave.facts.rates import OUTPUT_SAMPLE_RATE
 from stepwave.models.adaptor import NANO_ADAPTOR, Adaptor
 from stepwave.models.decoder import Decoder, DecoderConfig
@@ -79,9 +78,7 @@ def pack_nano(runs: Path, to: Path) -> Iterator[str]:
 
 def load_trained(module: torch.nn.Module, runs: Path, run: str, prefix: str) -> str:
     """Give a module the weights under `prefix` in the newest checkpoint of `run`; returns a line that names it."""
-    path = newest_state(runs / "training" / run)
-    if path is None:
-        raise ConfigError(f"{run} has no checkpoint yet; run `stepwave train {run}` first")
+    path = trained_state(runs, run)
     module.load_state_dict(model_weights(path, prefix))
     return f"{prefix.rstrip('.') or run}: {path.name} of {run}"
 

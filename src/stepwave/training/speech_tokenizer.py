@@ -24,7 +24,7 @@ from stepwave.layers.attention import length_mask
 from stepwave.models.fsq import code_usage, codes_of, digit_entropy, quantise
 from stepwave.models.nano_speech_tokenizer import NanoSpeechTokenizer
 from stepwave.models.whisper_decoder import WhisperDecoder
-from stepwave.training.spelling import LETTERS, spell
+from stepwave.training.spelling import LETTER_SCORES, letter_loss, letter_probabilities, spell
 
 MEL_BANDS = 80
 
@@ -105,7 +105,7 @@ class SpeechTokenizerTraining:
             {
                 "tokenizer": tokenizer,
                 # CTC needs more places than letters: two per code
-                "letters": nn.Linear(width, 2 * (1 + len(LETTERS))),
+                "letters": nn.Linear(width, LETTER_SCORES),
                 "mel": nn.Sequential(
                     nn.Linear(width + MEL_BANDS, width), nn.SiLU(), nn.Linear(width, SPEECH_MEL_PER_TOKEN * MEL_BANDS)
                 ),
@@ -167,8 +167,9 @@ class SpeechTokenizerTraining:
         hidden, rebuilt = self.tokenizer.rebuild(quantise(bounded) if batch.rounded else bounded, lengths)
         valid = length_mask(lengths, frames.shape[1])
         distance = F.smooth_l1_loss(rebuilt.float(), self.tokenizer.normalise(frames), reduction="none")
+        spelled = letter_probabilities(self.model["letters"](hidden))
         parts = {
-            "letters": self._letter_loss(hidden, lengths, batch),
+            "letters": letter_loss(spelled, lengths, batch.letters, batch.letter_lengths),
             "mel": self._mel_loss(hidden, batch.mel.to(device)),
             "frames": distance.mean(-1)[valid].mean(),
             "diversity": 1 - digit_entropy(bounded[valid].float()).mean(),
@@ -176,18 +177,6 @@ class SpeechTokenizerTraining:
         if batch.with_text:
             parts["text"] = self._text_loss(rebuilt, lengths, batch)
         return parts, codes_of(quantise(bounded))[valid]
-
-    def _letter_loss(self, hidden: Tensor, lengths: Tensor, batch: TokenizerBatch) -> Tensor:
-        scores = self.model["letters"](hidden).unflatten(-1, (2, -1)).flatten(1, 2)
-        loss = F.ctc_loss(
-            F.log_softmax(scores.float(), -1).transpose(0, 1),
-            batch.letters.to(hidden.device),
-            2 * lengths,
-            batch.letter_lengths.to(hidden.device),
-            reduction="sum",
-            zero_infinity=True,
-        )
-        return loss / batch.letter_lengths.sum()
 
     def _mel_loss(self, hidden: Tensor, mel: Tensor) -> Tensor:
         present = mel.abs().sum(-1) > 0
