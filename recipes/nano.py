@@ -23,6 +23,7 @@ from stepwave.text.prompts import NANO_PROMPTS
 from stepwave.text.tokenizer import Tokenizer
 from stepwave.training.config import OptimiserConfig, TrainConfig
 from stepwave.training.run import Run
+from stepwave.training.speech_rows import SharedDigits
 
 CHECKED_CLIPS = 24
 """Held-out clips that a validation goes through: few, since it interrupts training."""
@@ -204,7 +205,7 @@ def nano_transcription(folder: Path, device: str) -> Run:
     match_embedding_scale(adaptor, language.embeddings, features)
     decoder = Decoder(DecoderConfig.smollm2(language.embeddings.shape[0]))
     decoder.load_state_dict(language.state)
-    return _language_run(folder, "nano_transcription", "nano_adaptor", (language, decoder, adaptor), False, 4e-4)
+    return _language_run(folder, "nano_transcription", "nano_adaptor", (language, decoder, adaptor), None, 4e-4)
 
 
 def nano_speech_text(folder: Path, device: str) -> Run:
@@ -213,6 +214,7 @@ def nano_speech_text(folder: Path, device: str) -> Run:
     The report trains 1.4 T tokens in four stages; this run sees about a millionth of that, so conversations and
     readings come together, and the adaptor goes on learning.
     """
+    from stepwave.training.speech_rows import share
     from stepwave.training.speech_start import start_speech_embeddings
 
     language = nano_language_start(folder)
@@ -221,24 +223,35 @@ def nano_speech_text(folder: Path, device: str) -> Run:
     adaptor.load_state_dict(_trained(folder, "nano_transcription", "adaptor."))
     decoder = Decoder(DecoderConfig.smollm2(language.embeddings.shape[0]))
     decoder.load_state_dict(_trained(folder, "nano_transcription", "decoder."))
-    start_speech_embeddings(decoder, adaptor, features, codes, language.tokenizer.special.speech_base)
-    return _language_run(folder, "nano_speech_text", "nano_transcription", (language, decoder, adaptor), True, 3e-4)
+    base = language.tokenizer.special.speech_base
+    digits = SharedDigits(decoder.config.hidden_size)
+    share(decoder, digits, start_speech_embeddings(decoder, adaptor, features, codes, base), base)
+    return _language_run(folder, "nano_speech_text", "nano_transcription", (language, decoder, adaptor), digits, 3e-4)
 
 
 def _language_run(
-    folder: Path, name: str, before: str, parts: tuple[LanguageStart, Decoder, Adaptor], speaking: bool, rate: float
+    folder: Path,
+    name: str,
+    before: str,
+    parts: tuple[LanguageStart, Decoder, Adaptor],
+    digits: SharedDigits | None,
+    rate: float,
 ) -> Run:
-    """A run of the language model that goes on from the run `before`, at a peak learning rate of `rate`."""
+    """A run of the language model that goes on from the run `before`, at a peak learning rate of `rate`.
+
+    It learns to speak where `digits`, what speech rows share, are given.
+    """
     from stepwave.training.speech_text import SpeechTextTraining
     from stepwave.training.spelling import spell
 
     language, decoder, adaptor = parts
     features = _store(folder, "features")
-    examples, checks = _conversations(folder, Renderer(language.tokenizer, NANO_PROMPTS), features, speaking)
+    examples, checks = _conversations(folder, Renderer(language.tokenizer, NANO_PROMPTS), features, digits is not None)
     texts = {name: one.text for one in _recordings(folder) for name in _readings(one, features)}
     heard = {example.sound for example in examples if example.sound is not None}
     letters = {sound: spell(" ".join(texts[name] for name in sound.split(AND))) for sound in heard}
-    experiment = SpeechTextTraining(decoder, adaptor, language.tokenizer.special, features, examples, checks, letters)
+    special = language.tokenizer.special
+    experiment = SpeechTextTraining(decoder, adaptor, special, features, examples, checks, letters, digits=digits)
     experiment.model["spelling"].load_state_dict(_trained(folder, before, "spelling."))
     optimiser = OptimiserConfig(rate, warmup_steps=100, final_fraction=0.05, betas=(0.9, 0.95), clip_each=True)
     config = TrainConfig(

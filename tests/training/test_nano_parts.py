@@ -24,6 +24,7 @@ from stepwave.text.prompts import NANO_PROMPTS
 from stepwave.text.tokenizer import Tokenizer
 from stepwave.training.adaptor_alignment import AdaptorAlignment, AlignmentItem, edit_distance
 from stepwave.training.flow import FlowTraining
+from stepwave.training.speech_rows import SharedDigits, share
 from stepwave.training.speech_start import (
     match_embedding_scale,
     start_code_embeddings,
@@ -201,12 +202,19 @@ def test_text_and_speech_tokens_are_learnt_together(material: Path, tiny_tokeniz
     decoder = Decoder(DecoderConfig.tiny(rows, qwen=False))
     adaptor = Adaptor(AdaptorConfig(width=WIDTH, hidden=24, llm_width=32))
     match_embedding_scale(adaptor, decoder.model.embed_tokens.weight[: special.speech_base], features)
-    assert start_speech_embeddings(decoder, adaptor, features, codes, special.speech_base) > 50
+    counts = start_speech_embeddings(decoder, adaptor, features, codes, special.speech_base)
+    assert counts.sum() == sum(codes.length(name) for name in codes)
+    assert (counts > 0).sum() > 50
+    digits = SharedDigits(32)
+    share(decoder, digits, counts, special.speech_base)
     spoken = codes["one.codes"].tolist()
     examples = [renderer.transcription(name, CLIPS[name], TEXTS[name]) for name in CLIPS]
     examples += [renderer.reading(TEXTS["one"], spoken), renderer.answer("two", CLIPS["two"], "a river", spoken)]
-    experiment = SpeechTextTraining(decoder, adaptor, special, features, examples, {"all": examples}, budget=400)
+    checks = {"all": examples}
+    experiment = SpeechTextTraining(decoder, adaptor, special, features, examples, checks, digits=digits, budget=400)
+    shared = digits.parts.detach().clone()
     losses = losses_of(experiment, 60, 1e-2)
     assert fell(losses, 0.5)
     with torch.no_grad():
         assert set(experiment.validate()) == {"text_all", "speech_all"}
+    assert (digits.parts - shared).abs().max() > 0.01

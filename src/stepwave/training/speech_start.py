@@ -1,14 +1,14 @@
 """Starting values that spare detours: the adaptor's scale, and what speech tokens look like to whoever reads them."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from stepwave.data.store import TensorStore
 from stepwave.models.adaptor import Adaptor
 from stepwave.models.decoder import Decoder
 from stepwave.models.flow import FlowMatching
-from stepwave.models.fsq import CODES, LEVELS, quantised_of
+from stepwave.models.fsq import CODES
+from stepwave.training.speech_rows import digit_levels
 
 
 @torch.no_grad()
@@ -31,11 +31,11 @@ def match_embedding_scale(adaptor: Adaptor, embeddings: Tensor, features: Tensor
 @torch.no_grad()
 def start_speech_embeddings(
     decoder: Decoder, adaptor: Adaptor, features: TensorStore, codes: TensorStore, speech_base: int
-) -> int:
-    """Set each speech token's embedding to the mean adaptor output over the frames that carry it; returns how many.
+) -> Tensor:
+    """Set each speech token's embedding to the mean adaptor output over the frames that carry it.
 
     So a speech token enters the language model as the near-word that is heard while it sounds. Tokens that never
-    occur keep their rows.
+    occur keep their rows. Returns how often each code was seen `[6561]`.
     """
     table = decoder.model.embed_tokens.weight
     sums = torch.zeros(table.shape[0] - speech_base, table.shape[1])
@@ -57,7 +57,7 @@ def start_speech_embeddings(
     size = 0.5 * table[:speech_base].norm(dim=-1).mean()
     rows = mean - mean.mean(0)
     table[speech_base + seen] = rows * (size / rows.norm(dim=-1, keepdim=True).clamp_min(1e-6))
-    return len(seen)
+    return counts[:CODES]
 
 
 @torch.no_grad()
@@ -67,7 +67,7 @@ def start_code_embeddings(flow: FlowMatching, generator: torch.Generator) -> Non
     Codes that differ in one digit sound alike; most of the 6,561 are too rare to be learnt one by one.
     """
     table = flow.input_embedding.weight
-    digits = F.one_hot(quantised_of(torch.arange(CODES)).long() + 1, LEVELS).flatten(1).float()
-    parts = torch.randn(digits.shape[1], table.shape[1], generator=generator)
-    rows = digits @ (parts - parts.mean(0))
+    levels = digit_levels()
+    parts = torch.randn(levels.shape[1], table.shape[1], generator=generator)
+    rows = levels @ (parts - parts.mean(0))
     table[:CODES] = rows * (table.std() / rows.std())

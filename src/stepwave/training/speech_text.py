@@ -21,6 +21,7 @@ from stepwave.data.store import TensorStore
 from stepwave.facts.tokens import SpecialTokens
 from stepwave.models.adaptor import Adaptor, adaptor_lengths
 from stepwave.models.decoder import Decoder
+from stepwave.training.speech_rows import SharedDigits
 from stepwave.training.spelling import SpellingHead
 
 
@@ -84,6 +85,7 @@ class SpeechTextTraining:
         budget: int = 2_000,
         text_weight: float = 2.0,
         spelling: float = 0.3,
+        digits: SharedDigits | None = None,
         seed: int = 0,
     ) -> None:
         """What to learn from, and how much each part counts.
@@ -99,6 +101,7 @@ class SpeechTextTraining:
             budget: padded positions per step.
             text_weight: how many speech tokens a text token is worth.
             spelling: what the loss per letter of the clips heard counts beside the loss per token.
+            digits: what rows of speech tokens share, where speech is learnt; to be folded into them afterwards.
             seed: of the order of examples.
         """
         self.decoder, self.adaptor = decoder, adaptor
@@ -107,6 +110,9 @@ class SpeechTextTraining:
         self.model = nn.ModuleDict(
             {"decoder": decoder, "adaptor": adaptor, "spelling": SpellingHead(decoder.config.hidden_size)}
         )
+        self.digits = digits
+        if digits is not None:
+            self.model["digits"] = digits
         self.special, self.store, self.examples, self.checks = special, store, examples, checks
         self.text_weight = text_weight
         self.batches = LengthBatches([len(example.ids) for example in examples], budget, seed)
@@ -153,22 +159,25 @@ class SpeechTextTraining:
         """Cross-entropy of every text label and of every speech label in a batch, each `[n]`."""
         decoder = self.decoder
         device = next(decoder.parameters()).device
-        embeddings = decoder.embed(batch.ids.to(device))
+        ids = batch.ids.to(device)
+        embeddings = decoder.embed(ids)
+        base = self.special.speech_base
+        shared = None
+        if self.digits is not None:
+            shared = self.digits.rows()
+            embeddings = embeddings + self.digits.embed(ids, shared, base)
         if heard is not None:
             rows, sources = batch.rows.to(device), batch.sources.to(device)
             embeddings = embeddings.index_put((rows[0], rows[1]), heard.to(embeddings.dtype)[sources[0], sources[1]])
         hidden = decoder(embeddings)
         labels = batch.labels.to(device)
-        base = self.special.speech_base
         is_text, is_speech = (labels >= 0) & (labels < base), labels >= base
         # Each slot competes only with what may stand in it; speech rows are an eighth of the head.
         text = F.cross_entropy(decoder.head(hidden[is_text], slice(0, base)).float(), labels[is_text], reduction="none")
-        speech = F.cross_entropy(
-            decoder.head(hidden[is_speech], slice(base, self.special.speech_padding_id + 1)).float(),
-            labels[is_speech] - base,
-            reduction="none",
-        )
-        return text, speech
+        scores = decoder.head(hidden[is_speech], slice(base, self.special.speech_padding_id + 1)).float()
+        if shared is not None:
+            scores = scores + F.linear(hidden[is_speech], shared).float()
+        return text, F.cross_entropy(scores, labels[is_speech] - base, reduction="none")
 
     def size(self, batch: SpeechTextBatch) -> int:
         """Positions without padding."""
