@@ -12,7 +12,7 @@ from stepwave.data.store import StoreWriter
 from stepwave.facts.errors import ConfigError
 from stepwave.models.adaptor import Adaptor, AdaptorConfig
 from stepwave.signal.files import write_audio
-from stepwave.training.packing import VOICES, built_in_voices, load_trained
+from stepwave.training.packing import VOICES, built_in_voices, keep_logs, load_trained
 
 ASSISTANT = next(iter(VOICES.values()))
 CODES = {"short": 12, "fits": 45, "long": 90}
@@ -49,3 +49,17 @@ def test_a_voice_gets_a_prompt_of_fitting_length_and_others_are_left_out(runs: P
 def test_a_part_without_a_checkpoint_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nano_flow has no checkpoint yet; run `stepwave train nano_flow` first"):
         load_trained(Adaptor(AdaptorConfig(8, 8, 8)), tmp_path, "nano_flow", "")
+
+
+def test_the_curves_of_every_run_go_with_the_model(tmp_path: Path) -> None:
+    for name in ("nano_flow", "nano_vocoder"):
+        (tmp_path / "training" / name).mkdir(parents=True)
+        (tmp_path / "training" / name / "log.jsonl").write_text(name)
+    (tmp_path / "training" / "nano_flow" / "curves.png").write_bytes(b"picture")
+    (tmp_path / "training" / "not_started").mkdir()
+    assert keep_logs(tmp_path, tmp_path / "to") == ["nano_flow", "nano_vocoder"]
+    assert {path.name: path.read_bytes() for path in (tmp_path / "to").iterdir()} == {
+        "nano_flow.jsonl": b"nano_flow",
+        "nano_flow.png": b"picture",
+        "nano_vocoder.jsonl": b"nano_vocoder",
+    }

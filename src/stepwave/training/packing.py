@@ -1,5 +1,6 @@
 """Puts what the recipes trained together as nano's model folder: parts, vocabulary, voices."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,6 +79,20 @@ def pack_nano(runs: Path, to: Path) -> Iterator[str]:
     save_part(to, "decoder", decoder)
     save_voices(to, built_in_voices(runs))
     yield f"voices: {', '.join(VOICES)}"
+    yield f"training logs: {', '.join(keep_logs(runs, to / 'training'))}"
+
+
+def keep_logs(runs: Path, to: Path) -> list[str]:
+    """Copy the loss curves of every run, as figures and as a picture; returns the names of the runs."""
+    to.mkdir(parents=True, exist_ok=True)
+    kept = []
+    for log in sorted((runs / "training").glob("*/log.jsonl")):
+        kept.append(log.parent.name)
+        shutil.copyfile(log, to / f"{kept[-1]}.jsonl")
+        picture = log.parent / "curves.png"
+        if picture.exists():
+            shutil.copyfile(picture, to / f"{kept[-1]}.png")
+    return kept
 
 
 def load_trained(module: torch.nn.Module, runs: Path, run: str, prefix: str) -> str:
