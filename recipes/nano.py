@@ -115,7 +115,8 @@ def nano_speech_tokenizer(folder: Path, device: str) -> Run:
         NanoSpeechTokenizer(NanoSpeechTokenizerConfig(), for_training=True),
         decoder,
         store,
-        items([r for r in recordings if r.split == "train"]),
+        # What it must tell apart is human voices; rule-based ones would take most of its time.
+        items([r for r in recordings if r.split == "train" and r.fit_to_imitate]),
         items([r for r in recordings if r.split == "check" and r.use == "real"])[:CHECKED_CLIPS],
         TokenizerPlan(),
         len(prompt),
@@ -205,7 +206,7 @@ def nano_transcription(folder: Path, device: str) -> Run:
     match_embedding_scale(adaptor, language.embeddings, features)
     decoder = Decoder(DecoderConfig.smollm2(language.embeddings.shape[0]))
     decoder.load_state_dict(language.state)
-    return _language_run(folder, "nano_transcription", "nano_adaptor", (language, decoder, adaptor), None, 4e-4)
+    return _language_run(folder, "nano_transcription", "nano_adaptor", (language, decoder, adaptor), None, 2e-4)
 
 
 def nano_speech_text(folder: Path, device: str) -> Run:
@@ -251,9 +252,10 @@ def _language_run(
     heard = {example.sound for example in examples if example.sound is not None}
     letters = {sound: spell(" ".join(texts[name] for name in sound.split(AND))) for sound in heard}
     special = language.tokenizer.special
-    experiment = SpeechTextTraining(decoder, adaptor, special, features, examples, checks, letters, digits=digits)
+    # Small batches: with so little speech, the number of steps counts for more than the quiet of each.
+    experiment = SpeechTextTraining(decoder, adaptor, special, features, examples, checks, letters, 800, digits=digits)
     experiment.model["spelling"].load_state_dict(_trained(folder, before, "spelling."))
-    optimiser = OptimiserConfig(rate, warmup_steps=100, final_fraction=0.05, betas=(0.9, 0.95), clip_each=True)
+    optimiser = OptimiserConfig(rate, warmup_steps=50, final_fraction=0.05, betas=(0.9, 0.95), clip_each=True)
     config = TrainConfig(
         name,
         steps=4_000,
@@ -299,8 +301,11 @@ def _conversations(
                 clips.append(Clip(name, frames, recording.text))
             if said:
                 answer = chooser.choice(said)
-                examples += [renderer.answer(name, frames, answer, spoken[answer])] * 4
-    examples += [renderer.transcription(clip.name, clip.frames, clip.text) for clip in join_some(clips, 0.5, chooser)]
+                examples += [renderer.answer(name, frames, answer, spoken[answer])] * 2
+    heard = join_some(clips, 0.5, chooser)
+    # Once it can transcribe, a third of the clips keep it able to.
+    heard = heard[:: 3 if speaking else 1]
+    examples += [renderer.transcription(clip.name, clip.frames, clip.text) for clip in heard]
     readings = [renderer.reading(text, code) for text, code in spoken.items()]
     held_out = set(chooser.sample(range(len(readings)), min(24, len(readings) // 10)))
     examples += [reading for index, reading in enumerate(readings) if index not in held_out] * 2

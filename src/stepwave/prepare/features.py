@@ -32,7 +32,7 @@ class FeaturePlan:
     """Augmented readings per recording."""
     augmented_only: tuple[str, ...] = ("flite/", "espeak/", "piper/")
     """Voices too clean and alike to be worth an untreated reading."""
-    real_readings: int = 3
+    real_readings: int = 6
     """Augmented readings of people's recordings, of which there are few."""
 
 

@@ -15,18 +15,23 @@ from stepwave.models.fsq import CODES, DIGITS, LEVELS, quantised_of
 
 
 class SharedDigits(nn.Module):
-    """One vector per digit and level, beside the rows of the speech tokens and of their padding token."""
+    """One vector per digit and level, beside the rows of the speech tokens and of their padding token.
+
+    The vectors are kept at a fraction `1 / haste` of their size: an optimiser whose steps know no size, such as Adam,
+    then moves them `haste` times as fast as the model that they enter, which is already trained.
+    """
 
     levels: Tensor
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, haste: float = 3.0) -> None:
         super().__init__()
+        self.haste = haste
         self.parts = nn.Parameter(torch.zeros(DIGITS * LEVELS, width))
         self.register_buffer("levels", F.pad(digit_levels(), (0, 0, 0, 1)), persistent=False)
 
     def rows(self) -> Tensor:
         """What is added to the row of each code, `[6562, width]`; the padding token's row, the last, gets nothing."""
-        return self.levels @ self.parts
+        return self.levels @ (self.haste * self.parts)
 
     def embed(self, ids: Tensor, rows: Tensor, speech_base: int) -> Tensor:
         """What is added to the embeddings of `ids` `[...]`: `[..., width]`, nothing for ids that are not speech."""
@@ -54,8 +59,9 @@ def share(decoder: Decoder, digits: SharedDigits, counts: Tensor, speech_base: i
     weights = counts.to(rows.dtype).sqrt()[:, None]
     levels = digit_levels()
     # The levels of each digit add up to one, so that the parts are known up to constants: the smallest are taken.
-    digits.parts.copy_(torch.linalg.lstsq(levels * weights, rows * weights, driver="gelsd").solution)
-    rows.sub_(levels @ digits.parts).mul_((counts / (counts + trust))[:, None])
+    parts = torch.linalg.lstsq(levels * weights, rows * weights, driver="gelsd").solution
+    digits.parts.copy_(parts / digits.haste)
+    rows.sub_(levels @ parts).mul_((counts / (counts + trust))[:, None])
 
 
 @torch.no_grad()

@@ -54,7 +54,7 @@ class TokenizerPlan:
     """Whisper decoder's cross-entropy."""
     diversity: float = 0.1
     """1 minus the mean entropy of the digits' levels."""
-    text_every: int = 2
+    text_every: int = 4
     """Steps from one that computes the Whisper decoder's loss to the next."""
     continuous_steps: int = 100
     """Steps at the start without rounding: the stacks on both sides first agree on what to say."""
