@@ -16,7 +16,7 @@ from stepwave.prepare.nano_texts import (
 from stepwave.prepare.synthesis import Utterance
 
 AMOUNTS = NanoAmounts(
-    assistant_sentences=12, varied_sentences=9, cheap_sentences=10, questions=8, cheap_questions=6,
+    assistant_sentences=12, own_sentences=12, varied_sentences=9, cheap_sentences=10, questions=8, cheap_questions=6,
     checked_sentences=5, checked_questions=4,
 )  # fmt: skip
 QUESTIONS = [f"Is this question number {word}?" for word in ("one", "two", "three", "four", "five", "six")]
@@ -67,7 +67,7 @@ def test_amounts_are_met_and_answers_come_first(texts: NanoTexts) -> None:
     utterances = drawn(texts)
     assert [one.text for one in utterances[:2]] == ANSWERS
     uses = [one.use for one in utterances]
-    assert {use: uses.count(use) for use in set(uses)} == {"answer": 2, "tts": 12, "asr": 21, "question": 14}
+    assert {use: uses.count(use) for use in set(uses)} == {"answer": 2, "tts": 12, "asr": 20, "question": 14}
 
 
 def test_training_never_uses_a_checked_voice_or_sentence(texts: NanoTexts) -> None:

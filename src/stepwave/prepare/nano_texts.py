@@ -36,11 +36,14 @@ CHEAP_VOICES = [
 ]
 """Rule-based and light voices that cost next to nothing; `joe`, the most human of them, is drawn more often."""
 
-OWN_SENTENCES = 2_800
-"""Of the sentences that the assistant speaks, this many are left to its own voice."""
-
-
-_TRAINING_AMOUNTS = ("assistant_sentences", "varied_sentences", "cheap_sentences", "questions", "cheap_questions")
+_TRAINING_AMOUNTS = (
+    "assistant_sentences",
+    "own_sentences",
+    "varied_sentences",
+    "cheap_sentences",
+    "questions",
+    "cheap_questions",
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class NanoAmounts:
     """How many utterances of each kind are spoken."""
 
     assistant_sentences: int = 5000
+    own_sentences: int = 2800
+    """Of the assistant's sentences, this many are left to its own voice; light voices may speak the others too."""
     varied_sentences: int = 250
     cheap_sentences: int = 7_000
     """Many, for their words: what is never said in training is hardly ever heard right."""
@@ -165,7 +170,7 @@ def _varied_sentences(
 
 
 def _cheap_sentences(texts: NanoTexts, amounts: NanoAmounts, chooser: random.Random) -> Iterator[Utterance]:
-    pool = [*texts.long[OWN_SENTENCES // 4 :], *texts.short[OWN_SENTENCES * 3 // 4 :]]
+    pool = [*texts.long[amounts.own_sentences // 4 :], *texts.short[amounts.own_sentences * 3 // 4 :]]
     random.Random(len(pool)).shuffle(pool)
     return (
         Utterance(text, chooser.choice(CHEAP_VOICES), chooser.choice((0.85, 1.0, 1.15)), "asr")
