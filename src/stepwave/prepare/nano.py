@@ -101,12 +101,13 @@ class NanoPreparation:
         """List everything that has been spoken so far, by people and by voices."""
         lines = (self.folder / "utterances.jsonl").read_text(encoding="utf-8").splitlines()
         utterances = [Utterance(**json.loads(line)) for line in lines]
-        audio = self.folder / "audio"
+        # A list holds absolute paths: it is read from other folders than this one.
+        audio = self.folder.resolve() / "audio"
         heard = list(synthesised([one for one in utterances if one.use != "check"], audio))
         checks = list(synthesised([one for one in utterances if one.use == "check"], audio, "check"))
         write_recordings(
             self.folder / "recordings.jsonl",
-            {one.id: one for one in [*people(self.shared, self.seed), *heard]}.values(),
+            {one.id: one for one in [*people(self.shared.resolve(), self.seed), *heard]}.values(),
         )
         (self.folder / "checks").mkdir(exist_ok=True)
         write_recordings(self.folder / "checks" / "questions.jsonl", checks)
