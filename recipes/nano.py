@@ -227,7 +227,7 @@ def nano_speech_text(folder: Path, device: str) -> Run:
     base = language.tokenizer.special.speech_base
     digits = SharedDigits(decoder.config.hidden_size)
     share(decoder, digits, start_speech_embeddings(decoder, adaptor, features, codes, base), base)
-    return _language_run(folder, "nano_speech_text", "nano_transcription", (language, decoder, adaptor), digits, 3e-4)
+    return _language_run(folder, "nano_speech_text", "nano_transcription", (language, decoder, adaptor), digits, 5e-4)
 
 
 def _language_run(
@@ -303,8 +303,8 @@ def _conversations(
                 answer = chooser.choice(said)
                 examples += [renderer.answer(name, frames, answer, spoken[answer])] * 2
     heard = join_some(clips, 0.5, chooser)
-    # Once it can transcribe, a third of the clips keep it able to.
-    heard = heard[:: 3 if speaking else 1]
+    # Once it can transcribe, half of the clips keep it able to.
+    heard = heard[:: 2 if speaking else 1]
     examples += [renderer.transcription(clip.name, clip.frames, clip.text) for clip in heard]
     readings = [renderer.reading(text, code) for text, code in spoken.items()]
     held_out = set(chooser.sample(range(len(readings)), min(24, len(readings) // 10)))

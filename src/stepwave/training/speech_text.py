@@ -83,7 +83,7 @@ class SpeechTextTraining:
         checks: dict[str, list[TrainingExample]],
         letters: Mapping[str, list[int]] | None = None,
         budget: int = 2_000,
-        text_weight: float = 2.0,
+        text_weight: float = 6.0,
         spelling: float = 0.3,
         digits: SharedDigits | None = None,
         seed: int = 0,
