@@ -68,6 +68,8 @@ NANO: Final = Profile(
     speech=SamplingSettings(temperature=0.4, top_p=0.9),
     writes_answers=False,
     longest_question_seconds=120.0,
+    # What it learnt to say is shorter; now and then it begins to count and does not stop.
+    longest_answer_seconds=15.0,
 )
 RELEASED: Final = Profile(
     # The released chat models have no published prompt for reading aloud; this is the Base model's (facts 4.7).
