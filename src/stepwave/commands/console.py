@@ -34,6 +34,11 @@ class Steps:
     ) -> None:
         self._progress.stop()
 
+    @property
+    def visible(self) -> bool:
+        """Whether anybody sees the line: not where stderr is no terminal."""
+        return not self._progress.disable
+
     def now(self, what: str) -> None:
         """Begin another step, whose end is not known yet."""
         self._progress.update(self._task, description=what, total=None, completed=0)

@@ -17,6 +17,8 @@
     |   +-- TokenizerError           the tokenizer lacks what the model needs
     |   +-- TemplateError            a conversation that cannot be written as a prompt
     |   +-- MarkupError              tool-call markup that cannot be written
+    +-- DataError                    a record, manifest or corpus that cannot be used
+    +-- ServiceError                 a synthesis engine, a listener or an endpoint failed
     +-- ConfigError                  a setting outside its range, or settings that contradict each other
     |   +-- RegistryError            an unknown name, or a name used twice
     +-- OutputError                  an answer could not be stored
@@ -102,6 +104,14 @@ class ConfigError(StepwaveError):
 
 class RegistryError(ConfigError):
     """A name is unknown to a registry, or was registered twice."""
+
+
+class DataError(StepwaveError):
+    """A record, a manifest or a corpus lacks what it needs or holds what nobody knows."""
+
+
+class ServiceError(StepwaveError):
+    """A synthesis engine, a listener or an endpoint gave nothing usable, or nothing in time."""
 
 
 class OutputError(StepwaveError):

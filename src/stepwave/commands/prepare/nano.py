@@ -1,4 +1,4 @@
-"""`stepwave prepare`: make training material. What the steps do is in `stepwave.prepare`."""
+"""`stepwave prepare nano`: everything that nano is trained on."""
 
 from __future__ import annotations
 
@@ -7,15 +7,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Make training material; every step can be stopped and run again.")
 
-
-@app.callback()
-def _group() -> None:
-    """Keep `nano` a sub-command while it is the only one."""
-
-
-@app.command()
 def nano(
     step: Annotated[
         list[str] | None,
