@@ -75,6 +75,30 @@ class Tones(Step):
         return (0.1 * generator.standard_normal(1_600)).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class SharedTones(Step):
+    """Each row gives two records about one sound, which the first brings; that of row `spoilt` cannot be stored."""
+
+    name: ClassVar[str] = "shared-tones"
+    part_size: ClassVar[int] = 4
+    count: int = 6
+    spoilt: int = -1
+
+    def rows(self) -> Iterable[Record]:
+        return (Record(f"r{number}", "text", (Turn("human", "tone"),)) for number in range(self.count))
+
+    def open(self) -> Worker:
+        return one_by_one(self._work)
+
+    def _work(self, row: Record) -> list[Outcome]:
+        number = int(row.id[1:])
+        samples = np.full(100 + number, np.nan if number == self.spoilt else 0.1, np.float32)
+        heard = Turn("human", clip=Clip(f"{row.id}-tone"), spoken=True)
+        first = Record(f"{row.id}-caption", "caption", (heard, Turn("assistant", "a tone")))
+        second = Record(f"{row.id}-qa", "qa", (heard, Turn("human", "What?"), Turn("assistant", "a tone")))
+        return [Kept(first, {f"{row.id}-tone": Sound(samples, 16_000)}), Kept(second)]
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     """What a finished step left, but for the times that it took."""
     names = ("manifest.jsonl", "dropped.jsonl")

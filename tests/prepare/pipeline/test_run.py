@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,23 @@ def test_a_step_writes_records_and_sounds_that_can_be_read_back(small: Any, tmp_
     assert (progress[0].done, progress[-1].done, progress[-1].parts) == (0, 3, 3)
     totals = read_totals(tmp_path / "out")
     assert (totals["records"], totals["clips"], totals["hours"]) == (10, 10, pytest.approx(1 / 3600, abs=1e-4))
+
+
+def test_records_of_one_row_share_a_sound_that_is_stored_once(small: Any, tmp_path: Path) -> None:
+    run(small.SharedTones(6), tmp_path / "out")
+    records = list(read_manifest(tmp_path / "out"))
+    assert len(records) == 12
+    for caption, question in zip(records[::2], records[1::2], strict=True):
+        assert caption.clips == question.clips
+        assert len(read_clip(question.clips[0], None)[0]) == 100 + int(caption.id[1])
+    with tarfile.open(tmp_path / "out" / "parts" / "part-00000.tar") as tar:
+        assert len(tar.getmembers()) == 4
+
+
+def test_records_that_share_a_sound_that_cannot_be_stored_are_all_dropped(small: Any, tmp_path: Path) -> None:
+    run(small.SharedTones(3, spoilt=1), tmp_path / "out")
+    assert [record.id[:2] for record in read_manifest(tmp_path / "out")] == ["r0", "r0", "r2", "r2"]
+    assert read_totals(tmp_path / "out")["dropped"] == {"sound with impossible samples": 2}
 
 
 def test_a_folder_can_be_moved_with_its_sounds(small: Any, tmp_path: Path) -> None:

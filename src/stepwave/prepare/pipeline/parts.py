@@ -115,6 +115,8 @@ def _store(part: Part, outcomes: list[Outcome], folder: Path, codec: Codec, cpu:
     kept: list[Record] = []
     losses: list[Dropped] = []
     retried: Counter[str] = Counter()
+    placed: dict[str, dict[str, Any]] = {}
+    refused: set[str] = set()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for outcome in outcomes:
             retried.update(outcome.retried)
@@ -122,8 +124,10 @@ def _store(part: Part, outcomes: list[Outcome], folder: Path, codec: Codec, cpu:
                 losses.append(outcome)
                 continue
             try:
-                kept.append(_packed(outcome, tar, archive, codec))
+                _check_shared(outcome, refused)
+                kept.append(_packed(outcome, tar, archive, codec, placed))
             except AudioValueError as problem:
+                refused.update(outcome.sounds)
                 losses.append(dropped(outcome.record, problem))
     size = 0
     if packed.tell() and any(isinstance(each, Kept) and each.sounds for each in outcomes):
@@ -152,8 +156,15 @@ def _store(part: Part, outcomes: list[Outcome], folder: Path, codec: Codec, cpu:
     return report
 
 
-def _packed(kept: Kept, tar: tarfile.TarFile, archive: Path, codec: Codec) -> Record:
-    placed: dict[str, dict[str, Any]] = {}
+def _check_shared(kept: Kept, refused: set[str]) -> None:
+    """Raises AudioValueError for a record that shares a clip whose sound could not be stored."""
+    shared = [clip.id for clip in kept.record.clips if not clip.file and clip.id not in kept.sounds]
+    if lost := refused.intersection(shared):
+        raise AudioValueError(f"the sound of clip {min(lost)} could not be stored, so this record has none either")
+
+
+def _packed(kept: Kept, tar: tarfile.TarFile, archive: Path, codec: Codec, placed: dict[str, dict[str, Any]]) -> Record:
+    """The record with its sounds stored; `placed` holds what the part has stored by now, for clips without a file."""
     for name, sound in kept.sounds.items():
         data = encode(sound, codec)
         member = tarfile.TarInfo(f"{name}.{'flac' if codec == 'flac' else 'ogg'}")
@@ -164,7 +175,9 @@ def _packed(kept: Kept, tar: tarfile.TarFile, archive: Path, codec: Codec) -> Re
         placed[name] = {"file": str(archive), "offset": offset, "size": len(data), "start": 0.0, "seconds": seconds}
 
     def place(clip: Clip) -> Clip:
-        return replace(clip, **placed[clip.id]) if clip.id in placed else clip
+        if clip.id in kept.sounds or (not clip.file and clip.id in placed):
+            return replace(clip, **placed[clip.id])
+        return clip
 
     return kept.record.with_clips(place)
 

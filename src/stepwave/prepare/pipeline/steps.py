@@ -34,7 +34,9 @@ class Kept:
 
     record: Record
     sounds: Mapping[str, Sound] = field(default_factory=dict)
-    """New sound by the id of the clip in `record` that it belongs to; its place and length are filled in."""
+    """New sound by the id of the clip in `record` that it belongs to; its place and length are filled in.
+    Several records of one row may share a clip: the first one brings the sound, the others name a clip with the same id
+    and without a file."""
     retried: tuple[str, ...] = ()
     """Why earlier tries were thrown away, one reason each."""
 
