@@ -35,6 +35,8 @@ def asked(custom: CustomTool, count: int = 60) -> list[Asked]:
         ("Copies up to 3 files.", "copy up to three files"),
         ("get_weather for the city", "get weather for the city"),
         ("Guess a number; it is fun", "guess a number"),
+        ("Returns the price of a stock", "find the price of a stock"),
+        ("Use this function to switch the light.", "switch the light"),
         ("", "use do it"),
     ],
 )
@@ -104,7 +106,15 @@ def test_results_say_that_it_worked_or_why_not_and_answers_agree() -> None:
 
 
 @pytest.mark.parametrize(
-    "schema", [{"type": "string", "pattern": "[A-Z]{3}"}, {"$ref": "#/x"}, {"type": "null"}, {"anyOf": []}, "text"]
+    "schema",
+    [
+        {"type": "string", "pattern": "[A-Z]{3}"},
+        {"maxLength": 3},
+        {"$ref": "#/x"},
+        {"type": "null"},
+        {"anyOf": []},
+        "text",
+    ],
 )
 def test_a_required_argument_that_cannot_be_made_up_is_refused(schema: Any) -> None:
     with pytest.raises(DataError, match="value"):

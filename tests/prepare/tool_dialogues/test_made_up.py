@@ -11,7 +11,7 @@ import pytest
 
 from stepwave.prepare.tool_dialogues.made_up import UTC_HOURS, calculate, date_time, weather
 from stepwave.prepare.tool_dialogues.numbers_said import number_said, time_said
-from stepwave.prepare.tool_dialogues.tool_grammar import Asked, Scene, other_tools, own_tool
+from stepwave.prepare.tool_dialogues.tool_grammar import Asked, Scene, own_tool
 from stepwave.text.standard_tools import STANDARD_TOOLS
 
 
@@ -114,28 +114,3 @@ def test_sums_are_right() -> None:
     made = calculate("sum", {"expression": "47 * 13"}, {}, "a script")
     assert made.fields == {"total": "611", "total_said": "six hundred eleven"}
     assert calculate("sum", {"expression": "56 - 81"}, {}, "").fields["total_said"] == "minus twenty five"
-
-
-def test_every_kind_of_every_tool_can_be_asked_both_ways() -> None:
-    grammars = [*(own_tool(schema, name) for name, schema in STANDARD_TOOLS.items()), *other_tools()]
-    for grammar in grammars:
-        for way in ("explicit", "implicit"):
-            assert any(kind.questions[way] for kind in grammar.kinds), (grammar.own_name, way)
-        for number in range(200):
-            exchange = grammar.ask(Random(number), "implicit", Scene(str(number), 0), "train")
-            assert "{" not in exchange.text + exchange.answer
-            assert exchange.before is None
-
-
-def test_no_phrasing_belongs_to_two_tools_and_near_misses_belong_to_none() -> None:
-    owners: dict[str, set[str]] = {}
-    for name, schema in STANDARD_TOOLS.items():
-        grammar = own_tool(schema, name)
-        for kind in grammar.kinds:
-            for texts in (*kind.questions["explicit"], *kind.questions["implicit"]):
-                for text in texts:
-                    owners.setdefault(text.lower().rstrip(".?"), set()).add(name)
-        for near in grammar.near:
-            for text in near.questions:
-                owners.setdefault(text.lower().rstrip(".?"), set()).add("nobody")
-    assert {text: names for text, names in owners.items() if len(names) > 1} == {}

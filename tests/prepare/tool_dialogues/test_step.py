@@ -19,7 +19,7 @@ from stepwave.text.markup import write_tool_call
 from stepwave.text.schemas import ToolSchema, read_tool_schemas, tool_schemas_message
 from stepwave.text.standard_tools import BENCHMARK_NAMES, STANDARD_TOOLS
 
-PER_TOOL = 400
+PER_TOOL = 300
 SPEAKABLE = re.compile(r"[A-Za-z',.?!: ]+[.?!]")
 BOOK = ToolSchema(
     "book_table",

@@ -1,13 +1,13 @@
 """Questions for tools of which nothing is known but the schema: simple on purpose.
 
 The description's first sentence becomes an order ("Books a table." gives "could you book a table"), and a second
-sentence says what the arguments are ("the city is Oslo, and the number of guests is four"). Values come from `enum`,
-`const`, `examples`, `example` or `default`; otherwise they are made up from the type and, for texts, from words in the
-argument's name and description. Required arguments are always given, others in a third of the questions.
+sentence says what the arguments should be ("the city should be Oslo, and the guests should be four"). Values come from
+`enum`, `const`, `examples`, `example` or `default`; otherwise they are made up from the type and, for texts, from words
+in the argument's name and description. Required arguments are always given, others in a third of the questions.
 
 What a tool returns is not known, so results say no more than that it worked, with a number, or why it failed. Whoever
-wants better dialogues writes a grammar. Refused: required texts with a `pattern` or `format`, and parameters that are
-only a `$ref`, `anyOf`, `oneOf` or `allOf`, unless examples are given.
+wants better dialogues writes a grammar. Refused, unless examples are given: required texts with a `pattern`, a `format`
+or bounds on their length, and parameters that are only a `$ref`, `anyOf`, `oneOf` or `allOf`.
 """
 
 import re
@@ -32,8 +32,11 @@ LARGEST: Final = 20
 """Numbers are drawn up to here where the schema sets no bounds."""
 LONGEST: Final = 12
 """Words of a description that are still said; of a longer one, the tool's name is said instead."""
+_FINDING: Final = ("return", "retrieve", "fetch")
+"""What only programs say."""
 _GIVEN: Final = ("examples", "enum")
 _ONE_GIVEN: Final = ("const", "example", "default")
+_STRICT: Final = ("pattern", "format", "minLength", "maxLength")
 _UNREADABLE: Final = ("$ref", "anyOf", "oneOf", "allOf")
 
 
@@ -155,7 +158,7 @@ def _made_up(name: str, schema: Any, random: Random, tool: str) -> Any:
     kind = schema.get("type", "string")
     if isinstance(kind, list):
         kind = next((each for each in kind if each != "null"), "null")
-    if any(key in schema for key in _UNREADABLE) or (kind == "string" and ("pattern" in schema or "format" in schema)):
+    if any(key in schema for key in _UNREADABLE) or (kind == "string" and any(key in schema for key in _STRICT)):
         raise DataError(f"nothing can be made up for argument {name!r} of tool {tool!r}; give it an enum or examples")
     if kind in ("integer", "number"):
         return _number(schema, random)
@@ -219,11 +222,13 @@ def _in_words(name: str) -> str:
 
 def _order(schema: ToolSchema) -> str:
     """What the tool does, as an order: without brackets, with the verb as in "book a table"."""
-    described = re.sub(r"\(.*?\)", " ", schema.description)
+    described = re.sub(r"\(.*?\)", " ", schema.description).strip()
+    described = re.sub(r"^(Use this( (tool|function))? to|This (tool|function)) ", "", described)
     words = _speakable(re.split(r"[.;:!?\n]", described, maxsplit=1)[0]).split()
     if not words or len(words) > LONGEST or not words[0].isascii():
         return f"use {_in_words(schema.name)}"
-    return " ".join([_verb(words[0].lower()), *words[1:]])
+    verb = _verb(words[0].lower())
+    return " ".join(["find" if verb in _FINDING else verb, *words[1:]])
 
 
 def _verb(word: str) -> str:
