@@ -107,12 +107,13 @@ def test_each_sound_has_a_player_and_a_picture(spoken: Path) -> None:
 
 
 def test_nothing_is_loaded_from_elsewhere(spoken: Path) -> None:
-    reader = read(spoken)
+    written = page(survey([spoken], sample=2))
+    reader = Reader(written)
     for tag, attributes in reader.tags:
         for name in ("src", "href", "action", "poster", "data", "srcset"):
             assert str(attributes.get(name, "#")).startswith(("data:", "#")), (tag, attributes)
         assert "url(" not in str(attributes.get("style"))
-    style = page(survey([spoken])).decode().split("<style>")[1].split("</style>")[0]
+    style = written.decode().split("<style>")[1].split("</style>")[0]
     assert "@import" not in style
     assert "url(" not in style
     assert {tag for tag, _ in reader.tags}.isdisjoint({"link", "iframe", "object", "embed", "base"})
@@ -138,9 +139,9 @@ def test_texts_stay_texts(write: Callable[..., Path], tone: Callable[..., Clip])
 
 
 def test_the_policy_allows_the_script_alone(spoken: Path) -> None:
-    reader = read(spoken)
-    policy = next(str(each["content"]) for each in reader.all("meta") if "http-equiv" in each)
-    script = page(survey([spoken])).decode().split("<script>")[1].split("</script>")[0]
+    written = page(survey([spoken], sample=0))
+    policy = next(str(each["content"]) for each in Reader(written).all("meta") if "http-equiv" in each)
+    script = written.decode().split("<script>")[1].split("</script>")[0]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}'" in policy
     assert "default-src 'none'" in policy
@@ -169,7 +170,7 @@ def test_an_empty_manifest_gives_a_page(write: Callable[..., Path]) -> None:
 
 
 def test_several_manifests_stand_beside_each_other_and_summed(spoken: Path, write: Callable[..., Path]) -> None:
-    text = read(spoken, write("other", [Record("x", "text", (Turn("human", "hi"),))])).text
+    text = read(spoken, write("other", [Record("x", "text", (Turn("human", "hi"),))]), sample=0).text
     assert f"{spoken} 4 4.0 s 2 75.0 % 1.0 s 25.00 % 33.3 %" in text
     assert "together 5 4.0 s 2 75.0 % 1.0 s 25.00 % 33.3 %" in text
     assert "no report beside it" in text
@@ -178,7 +179,6 @@ def test_several_manifests_stand_beside_each_other_and_summed(spoken: Path, writ
 def test_the_sample_has_the_size_asked_for(spoken: Path) -> None:
     assert len(read(spoken, sample=2).all("article")) == 2
     assert len(read(spoken, sample=0).all("article")) == 0
-    assert len(read(spoken).all("article")) == 4
 
 
 def test_a_long_sound_is_shortened_and_said_to_be(

@@ -59,7 +59,7 @@ for (const sound of sounds) {
     const share = (event.clientX - box.left) / box.width;
     const start = () => {
       audio.currentTime = share * audio.duration;
-      audio.play();
+      audio.play().catch(() => {});
     };
     if (audio.readyState > 0) start();
     else {
