@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from stepwave.commands.main import run
-from stepwave.evaluation import listener, packages, report
+from stepwave.evaluation import packages, report
 from stepwave.evaluation.listener import Listener
+from stepwave.prepare import transcribers
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +17,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, listener_of: Callable[[dict[int, str]
     def ears(folder: Path, threads: int) -> Any:
         return listener_of(dict.fromkeys(range(400), "in being comparatively modern"))
 
-    monkeypatch.setattr(listener, "WhisperListener", ears)
+    monkeypatch.setattr(transcribers, "WhisperTranscriber", ears)
     monkeypatch.setattr(packages, "check_packages", lambda: None)
     monkeypatch.setattr(report, "draw", lambda figures, scores, path, title: None)
 

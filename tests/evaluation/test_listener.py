@@ -2,10 +2,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from stepwave.evaluation.listener import Listener, RememberingListener, WhisperListener
-from stepwave.facts.errors import CheckpointNotFoundError
+from stepwave.evaluation.listener import Listener, RememberingListener
 
 
 def test_a_sound_is_listened_to_once(tmp_path: Path, listener_of: Callable[[dict[int, str]], Listener]) -> None:
@@ -30,8 +28,3 @@ def test_what_is_too_short_for_a_word_is_silence(
     tmp_path: Path, listener_of: Callable[[dict[int, str]], Listener]
 ) -> None:
     assert RememberingListener(listener_of({}), tmp_path / "heard.jsonl").hear(np.ones(1_599, np.float32)) == ""
-
-
-def test_a_folder_without_the_listening_model_is_told(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointNotFoundError, match=r"model\.bin.*--listener"):
-        WhisperListener(tmp_path)

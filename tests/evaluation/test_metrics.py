@@ -7,34 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepwave.evaluation.metrics import (
-    WordErrors,
     error_rate,
     error_rate_interval,
     median_interval,
-    normalised,
     ratio_interval,
     wideband_pesq,
-    word_errors,
 )
+from stepwave.text.word_errors import WordErrors, word_errors
 
 words = st.lists(st.sampled_from(["red", "green", "blue", "tree", "house"]), min_size=1, max_size=8).map(" ".join)
-
-
-@pytest.mark.parametrize(
-    ("reference", "hypothesis", "expected"),
-    [
-        ("a red tree", "a red tree", WordErrors(3, 0, 0, 0)),
-        ("a red tree", "a blue tree", WordErrors(3, 1, 0, 0)),
-        ("a red tree", "a tree", WordErrors(3, 0, 1, 0)),
-        ("a red tree", "a very red tree", WordErrors(3, 0, 0, 1)),
-        ("a red tree", "", WordErrors(3, 0, 3, 0)),
-        ("", "thank you", WordErrors(0, 0, 0, 2)),
-        ("Mr. Reed isn't 25!", "mister reed is not twenty-five", WordErrors(5, 0, 0, 0)),
-        ("The colour, um, is grey.", "the color is gray", WordErrors(4, 0, 0, 0)),
-    ],
-)
-def test_word_errors_by_hand(reference: str, hypothesis: str, expected: WordErrors) -> None:
-    assert word_errors(reference, hypothesis) == expected
 
 
 @given(st.lists(st.tuples(words, words), min_size=1, max_size=5))
@@ -42,11 +23,6 @@ def test_error_rate_is_jiwers_over_all_texts(pairs: list[tuple[str, str]]) -> No
     rate = error_rate([word_errors(*pair) for pair in pairs])
     references, hypotheses = zip(*pairs, strict=True)
     assert rate == pytest.approx(100 * jiwer.wer(list(references), list(hypotheses)))
-
-
-def test_normalised_twice_is_normalised_once() -> None:
-    text = "It's 5 o'clock, Dr. Grey; don't be late!"
-    assert normalised(normalised(text)) == normalised(text)
 
 
 def test_error_rate_of_nothing_is_no_number() -> None:

@@ -8,7 +8,8 @@ import pytest
 from stepwave.prepare import synthesis
 from stepwave.prepare.starting_points import StartingPointError, StartingPoints
 from stepwave.prepare.synthesis import SynthesisReport, Utterance, synthesise
-from stepwave.prepare.voices import VoiceBank, trim
+from stepwave.prepare.engines.bank import VoiceBank
+from stepwave.prepare.engines.contract import trim
 from stepwave.signal.files import read_audio
 
 

@@ -41,19 +41,19 @@ def evaluate(
     from stepwave.evaluation import nano_quick  # noqa: F401  (declares the suite)
     from stepwave.evaluation.evaluate import Plan, score_again
     from stepwave.evaluation.evaluate import evaluate as run_suite
-    from stepwave.evaluation.listener import WhisperListener
     from stepwave.evaluation.model_under_test import ModelUnderTest
     from stepwave.evaluation.packages import check_packages
     from stepwave.evaluation.progress import ConsoleProgress
     from stepwave.evaluation.report import print_report
     from stepwave.evaluation.suites import SUITES, Places
+    from stepwave.prepare.transcribers import WhisperTranscriber
 
     if suite == "list":
         for known in SUITES.values():
             typer.echo(f"{known.name:12} {known.summary}: {', '.join(check.name for check in known.checks)}")
         return
     check_packages()
-    ear = WhisperListener(listener, threads)
+    ear = WhisperTranscriber(listener, threads)
     with ConsoleProgress(Console(stderr=True)) as progress:
         if score is not None:
             folder = score

@@ -6,7 +6,8 @@ question has no place in the measure, or UnscorableError where the answer lacks 
 
 from stepwave.evaluation.answers import Answer
 from stepwave.evaluation.figures import Evidence, Score, UnscorableError
-from stepwave.evaluation.metrics import normalised, wideband_pesq, word_errors
+from stepwave.evaluation.metrics import wideband_pesq
+from stepwave.text.word_errors import normalised, word_errors
 
 
 def _compared(reference: str, hypothesis: str) -> Score:

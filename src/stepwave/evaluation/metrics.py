@@ -1,11 +1,10 @@
-"""Scores: word errors counted over many texts, perceptual quality, and intervals by the bootstrap.
+"""Scores: error rates over many texts, perceptual quality, and intervals by the bootstrap.
 
 Functions of texts, samples and numbers only; which answer is compared with what is `measures`' business.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from stepwave.evaluation.packages import package
 from stepwave.facts.rates import INPUT_SAMPLE_RATE
 from stepwave.signal.resample import Samples
+from stepwave.text.word_errors import WordErrors
 
 RESAMPLINGS: Final = 2_000
 """How often the bootstrap draws; its own error of a 95 % bound is then well under the interval's width."""
@@ -22,49 +22,11 @@ CONFIDENCE: Final = 0.95
 
 
 @dataclass(frozen=True)
-class WordErrors:
-    """Errors of one text against its reference, in words."""
-
-    words: int
-    """Words of the reference."""
-    substitutions: int
-    deletions: int
-    insertions: int
-
-    @property
-    def errors(self) -> int:
-        """All three kinds together."""
-        return self.substitutions + self.deletions + self.insertions
-
-
-@dataclass(frozen=True)
 class Interval:
     """Where an average lies with `CONFIDENCE`."""
 
     low: float
     high: float
-
-
-def word_errors(reference: str, hypothesis: str) -> WordErrors:
-    """Compare two texts after the same normalisation (Whisper's for English: case, punctuation, numbers, spelling).
-
-    Counts are those of a shortest edit. A reference without words makes every word of the hypothesis an insertion.
-    Raises MissingExtraError.
-    """
-    result = package("jiwer").process_words(normalised(reference), normalised(hypothesis))
-    words = result.hits + result.substitutions + result.deletions
-    return WordErrors(words, result.substitutions, result.deletions, result.insertions)
-
-
-def normalised(text: str) -> str:
-    """`text` as word errors see it: "Mr. Reed's 25" and "mister reed's twenty five" are the same."""
-    # The normaliser leaves some marks standing alone ("..."), which nobody says.
-    return " ".join(word for word in _normaliser()(text).split() if any(letter.isalnum() for letter in word))
-
-
-@cache
-def _normaliser() -> Any:
-    return package("whisper_normalizer.english").EnglishTextNormalizer()
 
 
 def error_rate(counted: Sequence[WordErrors]) -> float:

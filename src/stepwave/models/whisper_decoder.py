@@ -90,7 +90,11 @@ class WhisperDecoder(nn.Module):
         each clip are valid (None: all). Tokens padded on the right need no mask, for nothing looks forward.
         """
         bias = None if lengths is None else attention_bias(length_mask(lengths, states.shape[1]), states.dtype)
-        hidden, _ = self._run(tokens, self._sounds(states), bias, None)
+        return self.read(tokens, self.sounds(states), bias)
+
+    def read(self, tokens: Tensor, sounds: list[KeysAndValues], bias: Tensor | None = None) -> Tensor:
+        """`forward` with the sound's keys and values as `sounds` gives them, for whoever reads several texts."""
+        hidden, _ = self._run(tokens, sounds, bias, None)
         return hidden
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -107,7 +111,7 @@ class WhisperDecoder(nn.Module):
         without prompt and end. Arguments as in `forward`.
         """
         count = states.shape[0]
-        sounds = self._sounds(states)
+        sounds = self.sounds(states)
         bias = None if lengths is None else attention_bias(length_mask(lengths, states.shape[1]), states.dtype)
         tokens = torch.tensor(prompt, device=states.device).expand(count, -1)
         past: list[KeysAndValues] | None = None
@@ -123,7 +127,8 @@ class WhisperDecoder(nn.Module):
         rows = torch.cat(chosen, dim=1).tolist() if chosen else [[] for _ in range(count)]
         return [row[: row.index(end)] if end in row else row for row in rows]
 
-    def _sounds(self, states: Tensor) -> list[KeysAndValues]:
+    def sounds(self, states: Tensor) -> list[KeysAndValues]:
+        """Keys and values of the sound's states `[b, S, w]` in each block; of pieces, they can be joined."""
         return [block.sound(states) for block in self.blocks if isinstance(block, WhisperDecoderBlock)]
 
     def _run(

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stepwave.prepare.engines.kokoro import KOKORO_ENGLISH
 from stepwave.prepare.synthesis import Utterance
-from stepwave.prepare.voices import KOKORO_ENGLISH
 
 ASSISTANT_VOICE = "piper/joe-even"
 """The one voice whose speech tokens nano learns to say; it costs an eighth of Kokoro's time."""

@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from stepwave.facts.errors import StepwaveError
+from stepwave.prepare.engines.bank import VoiceBank
+from stepwave.prepare.engines.contract import SYNTHESIS_RATE
 from stepwave.prepare.starting_points import StartingPoints
-from stepwave.prepare.voices import SYNTHESIS_RATE, VoiceBank
 from stepwave.signal.files import write_audio
 
 MAX_SECONDS = 20.0
