@@ -42,7 +42,7 @@ class LocalEngine:
 
     def __init__(self, layout: Layout, device: str | None = None) -> None:
         self.layout = layout
-        self.device = _device(device)
+        self.device = device_named(device)
         self.profile: Profile = read_profile(layout)
         self._small = self._decoder_size() <= FUSED_PARAMETERS
 
@@ -112,7 +112,8 @@ def use_threads(count: int | None) -> None:
     torch.set_num_threads(count or cores)
 
 
-def _device(name: str | None) -> torch.device:
+def device_named(name: str | None) -> torch.device:
+    """The device called `name`, the GPU where there is one for None. Raises ConfigError where it can't be used."""
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -169,6 +169,15 @@ def test_an_empty_manifest_gives_a_page(write: Callable[..., Path]) -> None:
     assert "No clip was listened to." in text
 
 
+def test_shares_are_of_the_sound_whose_voice_is_known(write: Callable[..., Path], tone: Callable[..., Clip]) -> None:
+    clips = (tone("a", 1.0, "tones/a"), tone("b", 3.0, "tones/b"), tone("c", 4.0, ""))
+    records = [Record(clip.id, "speech", (Turn("human", "", clip, spoken=True),)) for clip in clips]
+    text = read(write("voices", records), sample=0).text
+    assert "voices 2 75.0 % of sound: tones/b" in text
+    assert "tones/b 1 3.0 s 75.0 %" in text
+    assert "1 clips, 4.0 s, have no voice named" in text
+
+
 def test_several_manifests_stand_beside_each_other_and_summed(spoken: Path, write: Callable[..., Path]) -> None:
     text = read(spoken, write("other", [Record("x", "text", (Turn("human", "hi"),))]), sample=0).text
     assert f"{spoken} 4 4.0 s 2 75.0 % 1.0 s 25.00 % 33.3 %" in text

@@ -1,4 +1,4 @@
-"""One part of a step's work: rows in; a tar of sounds, records and a report out, all three whole or not there.
+"""One part of a step's work: rows in; sounds (tar), arrays (safetensors), records and a report out, each whole.
 
 The report is written last and marks the part as done. A part written twice is the same bytes twice, so it does not
 matter who finishes it, or whether somebody was killed half-way.
@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 import soundfile
+from safetensors.numpy import save
 
 from stepwave.data.manifests import write_line
 from stepwave.data.records import Clip, Record
@@ -133,6 +134,11 @@ def _store(part: Part, outcomes: list[Outcome], folder: Path, codec: Codec, cpu:
     if packed.tell() and any(isinstance(each, Kept) and each.sounds for each in outcomes):
         replace_file(archive, packed.getvalue())
         size += len(packed.getvalue())
+    arrays = {name: array for each in outcomes if isinstance(each, Kept) for name, array in each.arrays.items()}
+    if arrays:
+        stored = save({name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)})
+        replace_file(_path(target, part.number, "safetensors"), stored)
+        size += len(stored)
     lines = "".join(write_line(record, target) for record in kept).encode()
     replace_file(records_path(target, part.number), lines)
     drops = "".join(

@@ -14,6 +14,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, ClassVar, TypeAlias
 
+from numpy.typing import NDArray
+
 from stepwave.data.manifests import MANIFEST
 from stepwave.data.records import Record
 from stepwave.facts.errors import ConfigError, DataError, MissingExtraError, OutputError, StepwaveError
@@ -39,6 +41,8 @@ class Kept:
     and without a file."""
     retried: tuple[str, ...] = ()
     """Why earlier tries were thrown away, one reason each."""
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    """What was computed of its clips, by names such as `CLIP.codes`; stored as safetensors beside the records."""
 
 
 @dataclass(frozen=True)

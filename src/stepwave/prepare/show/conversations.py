@@ -113,16 +113,16 @@ class Conversations:
         return Html(f'<div class="call"><code>{escaped(name, 200)}</code><dl>{shown}</dl></div>')
 
     def _details(self, details: Mapping[str, Any]) -> Html:
-        parts = []
+        short, long = [], []
         for name, value in details.items():
             simple = isinstance(value, list) and not any(isinstance(each, dict | list) for each in value)
-            text = ", ".join(map(_plain, value)) if simple else _plain(value)
+            text = (", ".join(map(_plain, value)) or "none") if simple else _plain(value)
             if name == "reasoning" or len(text) > 200 or not (simple or isinstance(value, str | int | float | None)):
                 shown = Html(f'<pre tabindex="0" dir="auto">{self._text(_plain(value, indent=1))}</pre>')
-                parts.append(folded(escaped(name, 100), shown, "reasoning" if name == "reasoning" else ""))
+                long.append(folded(escaped(name, 100), shown))
             else:
-                parts.append(Html(f"<p><b>{escaped(name, 100)}</b> {self._text(text)}</p>"))
-        return Html(f'<div class="details">{joined(parts)}</div>') if parts else NOTHING
+                short.append((name, text))
+        return Html(f'<div class="details">{_pairs(short)}{joined(long)}</div>') if details else NOTHING
 
     def _text(self, text: str) -> Html:
         return escaped(text, self._texts)
@@ -136,12 +136,15 @@ def _facts(turn: Turn) -> Html:
     facts += [("pause before", duration(turn.pause))] if turn.pause else []
     if clip is not None:
         facts += [(name, _plain(value)) for name, value in clip.attributes.items() if name not in _SHOWN_ATTRIBUTES]
-    if not facts:
-        return NOTHING
+    return _pairs(facts)
+
+
+def _pairs(facts: list[tuple[str, str]]) -> Html:
     shown = joined(
-        Html(f"<div><dt>{escaped(name, 60)}</dt><dd>{escaped(value, 200)}</dd></div>") for name, value in facts
+        Html(f'<div><dt>{escaped(name, 60)}</dt><dd dir="auto">{escaped(value, 200)}</dd></div>')
+        for name, value in facts
     )
-    return Html(f'<dl class="facts">{shown}</dl>')
+    return Html(f'<dl class="facts">{shown}</dl>') if facts else NOTHING
 
 
 def _verdict(record: Record, place: int) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from stepwave.prepare.show.accounts import Account
 from stepwave.prepare.show.charts import Bin, bins, histogram, tally
 from stepwave.prepare.show.errors import WordErrorCounts
-from stepwave.prepare.show.figures import TENTHS, Figures, quantile, source_and_licence
+from stepwave.prepare.show.figures import TENTHS, UNNAMED, Figures, Tally, quantile, source_and_licence
 from stepwave.prepare.show.markup import (
     NOTHING,
     Html,
@@ -82,10 +82,18 @@ def content(figures: Figures) -> Html:
 
 
 def voices(figures: Figures) -> Html:
-    """Sound by voice."""
-    if not len(figures.voices):
-        return Html('<p class="note">No record has sound.</p>')
-    return tally("Sound by voice", "voice", "clips", figures.voices, fill=True)
+    """Sound by voice; shares are of the sound whose voice is known."""
+    named = Tally()
+    parts = []
+    for name, seconds, count in figures.voices:
+        if name == UNNAMED:
+            said = f"{number(count)} clips, {duration(seconds)}, have no voice named; they are in none of these shares."
+            parts.append(Html(f'<p class="note">{escaped(said)}</p>'))
+        else:
+            named.add(name, seconds, count)
+    return joined([tally("Sound by voice", "voice", "clips", named, fill=True), *parts]) or Html(
+        '<p class="note">No record has sound.</p>'
+    )
 
 
 def lengths(figures: Figures) -> Html:

@@ -13,8 +13,9 @@ CAST = "cast"
 
 
 def speaker(turn: Turn) -> str:
-    """Who speaks a turn: the speaker it names, or its role."""
-    return turn.speaker or turn.role
+    """Who speaks a turn: the speaker it names, or its role; somebody else once another voice was asked for."""
+    name = turn.speaker or turn.role
+    return f"{name} as {turn.style['voice']}" if "voice" in turn.style else name
 
 
 def cast(

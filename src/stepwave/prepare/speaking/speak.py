@@ -74,6 +74,13 @@ class Speak(Step):
                 "a limit of 0 to 1, and voices for whoever is not named"
             )
 
+    def identity(self) -> dict[str, Any]:
+        """The base's, with what the ear is in place of where it lies."""
+        identity = super().identity()
+        kind, _, folder = self.ear.partition(":")
+        identity["settings"]["ear"] = f"{kind}:{Path(folder).name}"
+        return identity
+
     def rows(self) -> Iterable[Record]:
         """Scripts with their cast."""
         scripts: Iterable[Record] = read_manifest(self.scripts)

@@ -1,4 +1,4 @@
-"""Where a human turn is heard: a room, and something going on in it. For what the model hears, never for what it says."""
+"""Where a human turn is heard: a room, and something going on in it; for what is heard, never for what is said."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
