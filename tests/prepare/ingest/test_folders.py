@@ -23,7 +23,7 @@ def test_a_table_says_what_recordings_are(disk: Any, take: Any) -> None:
         "\tNo file\tbob\ten\t\t\t\t\t",
     )
     records, totals = take("folder", disk.root, called="mine", licence="mine alone")
-    assert totals["dropped"] == {"no such sound": 1, "unusable line of the corpus": 2}
+    assert totals["dropped"] == {"no such sound": 1, "unusable entry of the corpus": 2}
     whole, first, second = records.values()
     assert (whole.turns[0].text, whole.turns[0].language, whole.licence) == ('He said "no', "en", "mine alone")
     assert whole.clips[0].attributes == {"gender": "female", "mood": "calm"}

@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 import soundfile
 
 from stepwave.data.manifests import read_clip, read_manifest
-from stepwave.facts.errors import ConfigError, DataError
+from stepwave.facts.errors import ConfigError, DataError, MissingExtraError
 from stepwave.prepare.ingest.hub import IngestHub
+from stepwave.prepare.ingest.languages import language_code
 from stepwave.prepare.ingest.listening import Rules
 from stepwave.prepare.pipeline.processes import Processes
 from stepwave.prepare.pipeline.run import read_totals, run_step
@@ -75,7 +77,7 @@ def test_speech_is_stored_and_what_is_damaged_counted(tmp_path: Path, streaming:
 def test_streaming_and_fetching_and_workers_come_to_the_same(tmp_path: Path) -> None:
     store(tmp_path / "set", "train", speech(), gender=datasets.ClassLabel(names=["male", "female"]))
     outs = []
-    for number, (streaming, workers) in enumerate([(False, 0), (True, 0), (False, 2)]):
+    for number, (streaming, workers) in enumerate([(False, 0), (True, 0), (False, 1)]):
         step = IngestHub(
             "hub", str(tmp_path / "set"), streaming=streaming, limit=80, cache=str(tmp_path / "cache"),
             rules=Rules(sample_rate=8_000),
@@ -98,6 +100,39 @@ def test_sounds_and_translations_are_told_by_their_columns(tmp_path: Path) -> No
     (pair,), _ = take(step, tmp_path / "b")
     assert (pair.kind, [turn.text for turn in pair.turns]) == ("s2tt", ["Hund", "Dog"])
     assert pair.turns[0].language == "de"
+
+
+@pytest.mark.parametrize(
+    ("corpus", "config", "expected"),
+    [
+        ("gigaspeech", "xs", ("en", "")),
+        ("fleurs", "cmn_hans_cn", ("zh", "")),
+        ("covost-2", "en_zh-CN", ("en", "zh")),
+        ("hub", "all", ("", "")),
+    ],
+)
+def test_a_configuration_may_name_languages(corpus: str, config: str, expected: tuple[str, str]) -> None:
+    source, target = IngestHub(corpus, "x", config=config)._languages()
+    assert (language_code(source), target if corpus == "covost-2" else "") == expected
+
+
+def test_gigaspeech_is_written_out_here_too(tmp_path: Path) -> None:
+    rows = [
+        {"audio": {"bytes": sound(300), "path": "x"}, "text": text, "segment_id": text}
+        for text in ("YES <COMMA> IT IS <PERIOD>", "<NOISE>")
+    ]
+    store(tmp_path / "set", "train", rows)
+    (record,), totals = take(
+        IngestHub("gigaspeech", str(tmp_path / "set"), cache=str(tmp_path / "cache")), tmp_path / "out"
+    )
+    assert (record.turns[0].text, record.turns[0].language) == ("YES, IT IS.", "en")
+    assert totals["dropped"] == {"no transcript": 1}
+
+
+def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(MissingExtraError, match=r"stepwave\[prepare\]"):
+        list(IngestHub("hub", "owner/name").rows())
 
 
 def test_a_column_can_be_named_and_a_wrong_one_is_refused(tmp_path: Path) -> None:

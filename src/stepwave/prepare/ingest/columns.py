@@ -17,7 +17,7 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "gender": ("gender", "sex"),
     "age": ("age",),
     "accent": ("accent", "accents", "dialect", "subdialect"),
-    "labels": ("labels", "human_labels", "label", "category", "answer"),
+    "labels": ("human_labels", "labels", "label", "category", "answer"),
     "captions": ("captions", "caption"),
     "name": ("segment_id", "id", "file", "path", "youtube_id"),
     "recording": ("recording", "audio_id", "chapter_id"),

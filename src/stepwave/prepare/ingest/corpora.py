@@ -1,5 +1,6 @@
 """The corpora that can be taken in by name: what each is, under which licence, and the layout in which it is read."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,6 +31,8 @@ class Corpus:
     """Of its records."""
     recipe: str = ""
     """Lhotse's recipe for it, if there is one."""
+    as_text: Callable[[str], str] = str
+    """From its transcripts to plain text, where it is not read by its own reader."""
     hub: str = ""
     """An id under which it is found on the Hugging Face hub, if its owners or its field keep one there."""
 
@@ -52,7 +55,8 @@ _ALL: Final = (
         "gigaspeech", "GigaSpeech", "audiobooks, podcasts and videos, 10,000 h", ("en",),
         "own terms: research and education only", "https://github.com/SpeechColab/GigaSpeech",
         "GigaSpeech.json and the folder audio with the recordings that it names",
-        long_recordings.gigaspeech, recipe="gigaspeech", hub="speechcolab/gigaspeech",
+        long_recordings.gigaspeech, recipe="gigaspeech", as_text=long_recordings.written_out,
+        hub="speechcolab/gigaspeech",
     ),
     Corpus(
         "wenetspeech", "WenetSpeech", "Mandarin podcasts and videos, 10,000 h", ("zh",),
@@ -177,8 +181,8 @@ _ALL: Final = (
     ),
     Corpus(
         "hub", "a data set in the hub's format", "any data set with a column of sound", (), "",
-        "https://huggingface.co/datasets", "nothing on disk: write hub:OWNER/NAME (or hub:FOLDER) as the place",
-        folders.folder, hub="any",
+        "https://huggingface.co/datasets", "hub:OWNER/NAME (or hub:FOLDER) as the place",
+        folders.not_on_disk, hub="any",
     ),
 )  # fmt: skip
 

@@ -12,6 +12,8 @@ from stepwave.prepare.ingest.languages import language_code
 from stepwave.prepare.pipeline.steps import short_digest
 
 _SAFE = re.compile(r"[A-Za-z0-9_.-]{1,80}")
+_SIZES = ("XS", "S", "M", "L", "XL", "W")
+"""Parts of GigaSpeech and WenetSpeech for training, W being those with weak labels."""
 _GENDERS = {"f": "female", "m": "male", "female": "female", "male": "male", "woman": "female", "man": "male"}
 
 
@@ -135,8 +137,8 @@ def row_id(corpus: str, *names: object) -> str:
 
 
 def split_of(part: str) -> str:
-    """`train` for every part that is called so (`train-clean-100`, `balanced_train`); others are held out by name."""
-    return "train" if "train" in re.split(r"[-_./]", part.lower()) else part
+    """`train` for parts that are called so (`train-clean-100`) or after a size (`XL`); others are held out by name."""
+    return "train" if part in _SIZES or "train" in re.split(r"[-_./]", part.lower()) else part
 
 
 def gender(said: str) -> str:

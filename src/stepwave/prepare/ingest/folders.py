@@ -45,6 +45,12 @@ def folder(place: Place) -> Iterator[Entry]:
             yield _entry(place, row, path, number, positions)
 
 
+def not_on_disk(place: Place) -> Iterator[Entry]:
+    """For what is named by an id: a plain folder is always the wrong place. Raises LayoutError."""
+    raise LayoutError("a data set is named by its id")
+    yield
+
+
 def shared_part(name: str) -> Reader:
     """The reader of one of nano's folders, given that folder or the one around it."""
     if name == "esc10":

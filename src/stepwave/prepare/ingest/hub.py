@@ -5,6 +5,7 @@ is always stored, since the package's cache is no place to refer to.
 """
 
 import importlib
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from stepwave.prepare.ingest.languages import language_code
 from stepwave.prepare.ingest.listening import Rules, listen
 from stepwave.prepare.pipeline.steps import Dropped, Outcome, Step, Worker, one_by_one
 
+_PAIR: Final = re.compile(r"([a-z]{2,3})[_-]([A-Za-z_-]+)")
 PREFIX: Final = "hub:"
 """What a place begins with that is a data set's id and no folder."""
 
@@ -87,9 +89,8 @@ class IngestHub(Step):
         path = str(sound.get("path") or "")
         if data is None and not Path(path).is_file():
             return Dropped(row.id, "no such sound", f"the row holds no bytes, and {path!r} is no file here")
-        # The language of a translation stands in the configuration: en_de.
-        source, _, target = self.config.partition("_")
-        language = columns.text_of("language", found) or self.language or source
+        source, target = self._languages()
+        language = columns.text_of("language", found) or source
         speaker = columns.text_of("speaker", found)
         clip = Clip(
             row.id,
@@ -97,13 +98,21 @@ class IngestHub(Step):
             voice=f"{self.corpus}/{speaker}" if speaker else "",
             attributes=columns.attributes_of(found),
         )
-        human = Turn("human", columns.text_of("text", found), clip, spoken=True, language=language_code(language))
+        text = CORPORA[self.corpus].as_text(columns.text_of("text", found))
+        human = Turn("human", text, clip, spoken=True, language=language_code(language))
         turns = [human]
         if row.kind in ("s2tt", "s2st"):
-            turns.append(Turn("assistant", columns.text_of("translation", found), language=language_code(target)))
+            turns.append(Turn("assistant", columns.text_of("translation", found), language=target))
         details = {**row.details, **columns.details_of(found)}
         record = Record(row.id, row.kind, tuple(turns), row.source, row.licence, row.split, details)
         return listen(record, self.rules, {clip.id: data if data is not None else Path(path).read_bytes()})
+
+    def _languages(self) -> tuple[str, str]:
+        """Language of the speech and of a translation, as far as settings tell: the configuration may be en_de."""
+        told = _PAIR.fullmatch(self.config)
+        source, target = told.groups() if told else ("", "")
+        only = CORPORA[self.corpus].languages
+        return self.language or (only[0] if len(only) == 1 else source), language_code(target)
 
     def _count(self, data: Any) -> int:
         if not self.streaming:

@@ -68,7 +68,8 @@ def by_recipe(recipe: str, place: Place, language: str) -> Iterator[Entry]:
 def _pairs(sets: Mapping[str, Any], names: tuple[str, ...]) -> Iterator[tuple[str, Any, Any]]:
     """Recipes nest their sets by part, by language and part, or not at all."""
     if "supervisions" in sets:
-        yield "-".join(names) or "train", sets["recordings"], sets["supervisions"]
+        # By language and part: the language stands with each utterance.
+        yield (names or ("train",))[-1], sets["recordings"], sets["supervisions"]
         return
     for name, inner in sets.items():
         yield from _pairs(inner, (*names, str(name)))

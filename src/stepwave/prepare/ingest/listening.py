@@ -15,7 +15,7 @@ from stepwave.signal.files import MAX_SECONDS, Audio, read_audio
 NO_TEXT = "no transcript"
 NO_TRANSLATION = "no translation"
 BAD_TEXT = "text that is no UTF-8"
-BAD_LINE = "unusable line of the corpus"
+BAD_ENTRY = "unusable entry of the corpus"
 SILENT = "nothing but silence"
 UNREADABLE = "kind of file that is not read"
 MISSING = "no such sound"
@@ -93,7 +93,7 @@ def listen(row: Record, rules: Rules, given: Mapping[str, bytes] | None = None) 
 def _unfit(row: Record, rules: Rules) -> tuple[str, str] | None:
     """Reason and detail to drop a row before its sound is opened."""
     if row.details.get("problem"):
-        return BAD_LINE, str(row.details["problem"])
+        return BAD_ENTRY, str(row.details["problem"])
     if any("\N{REPLACEMENT CHARACTER}" in turn.text for turn in row.turns):
         return BAD_TEXT, ""
     if row.kind == "speech" and not rules.untranscribed and not row.turns[0].text.strip():

@@ -31,9 +31,7 @@ def gigaspeech(place: Place) -> Iterator[Entry]:
         for position, segment in enumerate(audio.get("segments", ())):
             part = _part(segment, parts)
             if part:
-                text = segment.get("text_tn", "")
-                for mark, sign in _PUNCTUATION.items():
-                    text = text.replace(mark, sign)
+                text = written_out(segment.get("text_tn", ""))
                 speaker = segment.get("speaker", "")
                 yield _segment(
                     place,
@@ -41,10 +39,11 @@ def gigaspeech(place: Place) -> Iterator[Entry]:
                     segment,
                     position,
                     part,
-                    text="" if _NOT_SPEECH.search(text) else text.strip(),
+                    text=text,
                     language="en",
                     speaker="" if speaker == "N/A" else speaker,
                     details=known(origin=audio.get("source", ""), category=audio.get("category", "")),
+                    problem="" if text else f"it is marked {segment.get('text_tn', '')!r}",
                 )
 
 
@@ -66,6 +65,13 @@ def wenetspeech(place: Place) -> Iterator[Entry]:
                     speaker="",
                     details=known(confidence=segment.get("confidence")),
                 )
+
+
+def written_out(text: str) -> str:
+    """GigaSpeech's marks of punctuation as signs; empty for what is marked as music, noise or silence."""
+    for mark, sign in _PUNCTUATION.items():
+        text = text.replace(mark, sign)
+    return "" if _NOT_SPEECH.search(text) else text.strip()
 
 
 def each_recording(path: Path) -> Iterator[dict[str, Any]]:
@@ -115,12 +121,14 @@ def _segment(
     language: str,
     speaker: str,
     details: dict[str, Any],
+    problem: str = "",
 ) -> Entry:
     name = str(segment.get("sid", f"{audio.get('aid')}-{position}"))
     try:
         start = float(segment["begin_time"])
         seconds = float(segment["end_time"]) - start
-        problem = "" if start >= 0 and seconds > 0 else f"it lasts from {start} s for {seconds} s"
+        if start < 0 or seconds <= 0:
+            problem = f"it lasts from {start} s for {seconds} s"
     except (KeyError, TypeError, ValueError):
         start, seconds, problem = 0.0, 0.0, "its begin_time or end_time is missing"
     return Entry(
@@ -130,7 +138,6 @@ def _segment(
         language=language,
         speaker=speaker,
         part=part,
-        split=part if part.startswith(("DEV", "TEST")) else "train",
         start=round(start, 4),
         seconds=round(seconds, 4),
         recording=str(audio.get("aid", "")),

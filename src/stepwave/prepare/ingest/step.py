@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -94,4 +94,5 @@ class Ingest(Step):
             with_one = ", ".join(each.name for each in CORPORA.values() if each.recipe)
             raise ConfigError(f"Lhotse has no recipe for {corpus.title}; it has one for: {with_one}")
         only = corpus.languages[0] if len(corpus.languages) == 1 else ""
-        return by_recipe(corpus.recipe, place, only)
+        entries = by_recipe(corpus.recipe, place, only)
+        return (replace(entry, text=corpus.as_text(entry.text)) for entry in entries)
