@@ -95,7 +95,7 @@ def measure_pitch(samples: Samples) -> dict[str, float]:
 
 
 def _without_hum(samples: Samples) -> Samples:
-    # DIO follows mains hum, however faint, before it follows a voice: it found 60 Hz in one of ten LibriSpeech clips.
+    # DIO follows mains hum, however faint, before it follows a voice: it found 60 Hz in 10 of 126 LibriSpeech clips.
     size = 1 << len(samples).bit_length()
     spectrum = np.fft.rfft(samples, size)
     hertz = np.fft.rfftfreq(size, 1 / RATE)
