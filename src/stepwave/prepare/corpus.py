@@ -92,19 +92,19 @@ class NanoCorpus:
         yield from self._spoken(
             "readings",
             lambda: Texts(
-                read, 1, "en", {"tts": 1.0}, self._many(3_600), self.seed, Lengths(4, 16), licence="public domain"
+                read, 1, "en", {"tts": 1.0}, self._many(1_800), self.seed, Lengths(4, 16), licence="public domain"
             ),
             assistant=(LibraryVoice(ASSISTANT),),
         )
         yield from self._spoken(
             "sentences",
-            lambda: Texts(short, 1, "en", {"asr": 1.0}, self._many(8_500), self.seed, Lengths(4, 14), licence=TATOEBA),
+            lambda: Texts(short, 1, "en", {"asr": 1.0}, self._many(8_000), self.seed, Lengths(6, 14), licence=TATOEBA),
             tries=1,
         )
         yield from self._spoken(
             "human-sentences",
             lambda: Texts(
-                short, 1, "en", {"asr": 1.0}, self._many(450), self.seed + 1, Lengths(4, 14), licence=TATOEBA
+                short, 1, "en", {"asr": 1.0}, self._many(450), self.seed + 1, Lengths(6, 14), licence=TATOEBA
             ),
             human=library("human"),
         )
@@ -115,14 +115,14 @@ class NanoCorpus:
         for name, kind, direction in directions:
             yield from self._spoken(
                 f"translations-{name}",
-                partial(Translations, short, ("en", "zh"), direction, {kind: 1.0}, self._many(900), self.seed),
+                partial(Translations, short, ("en", "zh"), direction, {kind: 1.0}, self._many(500), self.seed),
                 assistant=(LibraryVoice(ASSISTANT),),
                 tries=1,
             )
         yield from self._spoken(
             "monologues",
             lambda: Monologues(
-                read, 1, "en", (2, 6), self._many(350), self.seed, Lengths(3, 18), licence="public domain"
+                read, 1, "en", (2, 6), self._many(200), self.seed, Lengths(3, 18), licence="public domain"
             ),
             tries=1,
         )
@@ -131,14 +131,16 @@ class NanoCorpus:
         """Conversations, with tools and without."""
         yield from self._spoken(
             "conversations",
-            lambda: DrawnScripts(self._many(500), self.seed, self.data / "text" / "clinc150.json"),
+            lambda: DrawnScripts(self._many(400), self.seed, self.data / "text" / "clinc150.json"),
+            human=library("clear"),
             assistant=(LibraryVoice(ASSISTANT),),
             surroundings=Surroundings(0.25, "noise"),
         )
         yield from self._spoken(
             "tools",
             lambda: ToolDialogues(max(1, round(1_000 * min(1.0, self.scale))), self.seed),
-            limit=self._many(240),
+            limit=self._many(160),
+            human=library("clear"),
             assistant=(LibraryVoice(ASSISTANT),),
             surroundings=Surroundings(0.25, "noise"),
         )
@@ -148,7 +150,7 @@ class NanoCorpus:
         yield Stage(
             "scenes",
             lambda: Scenes(
-                self.folder / "sounds", self._many(2_200), self.folder / "sentences", rooms="noise", seed=self.seed
+                self.folder / "sounds", self._many(3_600), self.folder / "sentences", rooms="noise", seed=self.seed
             ),
             final=True,
         )

@@ -30,11 +30,11 @@ from stepwave.signal.resample import Samples
 
 LONGEST_SECONDS: Final = 29.0
 """Longest sound that is listened to; the position table ends at 30 s."""
-PADDING_SECONDS: Final = 1.0
+PADDING_SECONDS: Final = 0.5
 """Silence after the sound that the encoder still sees."""
 PEAK: Final = 0.7
 """Sounds are brought to this peak, so that one silence fits all."""
-MOST_CORRECTIONS: Final = 8
+MOST_CORRECTIONS: Final = 10
 """Disagreements with the draft after which listening stops: the clip says something else."""
 
 

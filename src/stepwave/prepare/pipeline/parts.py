@@ -6,6 +6,7 @@ matter who finishes it, or whether somebody was killed half-way.
 
 import io
 import json
+import os
 import tarfile
 import time
 from collections import Counter
@@ -84,7 +85,7 @@ def work_at(step: Step, worker: Worker, part: Part, folder: Path, codec: Codec) 
     Raises OutputError (disk full), and what concerns all rows alike: MissingExtraError, ConfigError, ServiceError
     where every row of a part failed unexpectedly.
     """
-    cpu, wall = time.process_time(), time.monotonic()
+    cpu, wall = _cpu_seconds(), time.monotonic()
     outcomes = list(_outcomes(worker, part))
     unexpected = [each for each in outcomes if isinstance(each, Dropped) and each.reason.startswith("unexpected")]
     if len(unexpected) == len(part.rows) > 1:
@@ -94,7 +95,7 @@ def work_at(step: Step, worker: Worker, part: Part, folder: Path, codec: Codec) 
 
 def store_lost(part: Part, outcomes: list[Outcome], folder: Path, codec: Codec) -> PartReport:
     """Store a part whose rows had to be worked at one by one, because some of them killed the worker."""
-    return _store(part, outcomes, folder, codec, time.process_time(), time.monotonic())
+    return _store(part, outcomes, folder, codec, _cpu_seconds(), time.monotonic())
 
 
 def _outcomes(worker: Worker, part: Part) -> list[Outcome]:
@@ -154,7 +155,7 @@ def _store(part: Part, outcomes: list[Outcome], folder: Path, codec: Codec, cpu:
         round(sum(record.seconds for record in kept), 3),
         dict(sorted(Counter(each.reason for each in losses).items())),
         dict(sorted(retried.items())),
-        round(time.process_time() - cpu, 3),
+        round(_cpu_seconds() - cpu, 3),
         round(time.monotonic() - wall, 3),
         size + len(lines) + len(drops.encode()),
     )
@@ -199,6 +200,12 @@ def encode(sound: Sound, codec: Codec) -> bytes:
     samples = np.clip(sound.samples, -1.0, 1.0).astype(np.float32, copy=False)
     soundfile.write(encoded, samples, sound.sample_rate, subtype, format=form)
     return encoded.getvalue()
+
+
+def _cpu_seconds() -> float:
+    """Of this process and of the programs that it ran."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def _path(folder: Path, number: int, ending: str) -> Path:

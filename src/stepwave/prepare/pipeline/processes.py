@@ -12,6 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from stepwave.data.records import Record
+from stepwave.facts.errors import ServiceError
 from stepwave.prepare.pipeline.parts import Codec, Part, PartReport, store_lost, work_at
 from stepwave.prepare.pipeline.steps import Dropped, Outcome, Step, Worker
 
@@ -76,6 +77,13 @@ class Processes:
                 pass
         outcomes: list[Outcome] = []
         pool = self._pool(step, 1)
+        try:
+            pool.submit(_ready).result()
+        except BrokenProcessPool:
+            raise ServiceError(
+                f"{step.name}: worker processes end as soon as they start; "
+                "call run_step under `if __name__ == '__main__':`, or work with --workers 0 to see why"
+            ) from None
         for row in part.rows:
             try:
                 outcomes += pool.submit(_outcomes, row).result()
@@ -110,6 +118,10 @@ def _leave_with(parent: int) -> None:
     while os.getppid() == parent:
         pause.wait(1.0)
     os._exit(1)
+
+
+def _ready() -> bool:
+    return True
 
 
 def _opened() -> Worker:

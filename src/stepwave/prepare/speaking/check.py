@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from stepwave.facts.rates import INPUT_SAMPLE_RATE
 from stepwave.prepare.engines.contract import SYNTHESIS_RATE, Samples
@@ -10,6 +10,8 @@ from stepwave.prepare.reading_along import LONGEST_SECONDS, Heard, ReadingAlong
 from stepwave.prepare.transcribers import Transcriber, open_transcriber
 from stepwave.signal.resample import resample
 from stepwave.text.word_errors import WordErrors, normalised, word_errors
+
+_SIGNS: Final = {"+": "plus", "=": "is", "%": "percent", "&": "and", "Alright": "all right", "alright": "all right"}
 
 
 class Ear(Protocol):
@@ -68,7 +70,17 @@ def listen(ear: Ear, samples: Samples, text: str, language: str) -> Verdict:
 
 
 def _errors(text: str, heard: str, language: str) -> WordErrors:
-    """Word errors, or none where the two differ in nothing but where words are parted ("wood cutters")."""
-    counted = word_errors(text, heard, language)
-    joined = [normalised(each, language).replace(" ", "") for each in (text, heard)]
+    """Word errors, but none where the two sound alike: "wood cutters", "alright", "five plus three", "5 + 3"."""
+    said, written = (_as_spoken(each, language) for each in (text, heard))
+    counted = word_errors(said, written, language)
+    joined = [normalised(each, language).replace(" ", "") for each in (said, written)]
     return WordErrors(counted.words, 0, 0, 0) if joined[0] == joined[1] else counted
+
+
+def _as_spoken(text: str, language: str) -> str:
+    """English signs that a transcript has for words."""
+    if language != "en":
+        return text
+    for sign, words in _SIGNS.items():
+        text = text.replace(sign, f" {words} ")
+    return text

@@ -1,7 +1,8 @@
 """Libraries of voices, and how they are dealt out so that none dominates.
 
-Built-in: `light` (rule-based voices and Piper's, next to no cost), `human` (Kokoro's voices and blends), `mixed`
-(both, the light ones more often). A library of one's own is a TOML file:
+Built-in: `light` (rule-based voices and Piper's, next to no cost), `clear` (those of them that are understood best),
+`human` (Kokoro's voices and blends of two), `mixed` (light and human ones, the light more often). A library of one's
+own is a TOML file:
 
     [[voice]]
     name = "openai/alloy"
@@ -80,7 +81,8 @@ def library(spec: str) -> tuple[LibraryVoice, ...]:
     return tuple(LibraryVoice(name) for name in names)
 
 
-_BUILT_IN: Final = {"light": _LIGHT, "human": _HUMAN, "mixed": [*_LIGHT * 3, *_HUMAN]}
+_CLEAR: Final = [name for name in _LIGHT if not name.startswith(("espeak", "festival/k", "flite/k", "flite/a"))]
+_BUILT_IN: Final = {"light": _LIGHT, "clear": _CLEAR, "human": _HUMAN, "mixed": [*_LIGHT * 3, *_HUMAN]}
 
 
 def deal(voices: Sequence[LibraryVoice], seed: int, purpose: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
@@ -30,6 +30,9 @@ PEAK = 0.7
 """Louder speech is scaled down to this peak."""
 SLOWER = (1.0, 0.9, 0.82)
 """Factor on the pace at each try: what was not understood is said more slowly."""
+
+
+NOT_UNDERSTOOD: Final = "not understood"
 
 
 class MisheardError(ServiceError):
@@ -93,6 +96,11 @@ class Speak(Step):
         return _Speaker(self)
 
 
+def _whole_exchanges(turns: Sequence[Turn]) -> int:
+    """How many of the first turns make exchanges that the assistant ended."""
+    return max((number for number, turn in enumerate(turns, 1) if turn.role == "assistant"), default=0)
+
+
 def _spread(scripts: list[Record], limit: int) -> list[Record]:
     if limit >= len(scripts):
         return scripts
@@ -119,7 +127,7 @@ class _Speaker:
             try:
                 yield self._spoken(row, retried)
             except MisheardError as problem:
-                yield Dropped(row.id, "not understood", str(problem), tuple(retried))
+                yield Dropped(row.id, NOT_UNDERSTOOD, str(problem), tuple(retried))
             except Exception as problem:
                 yield dropped(row, problem, tuple(retried))
 
@@ -131,7 +139,17 @@ class _Speaker:
                 turns.append(turn)
                 continue
             voice = str(row.details[CAST][speaker(turn)])
-            clip, samples = self._clip(row, index, voice, retried)
+            try:
+                clip, samples = self._clip(row, index, voice, retried)
+            except MisheardError:
+                # A talk may end earlier; what hangs on its last turn may not.
+                whole = _whole_exchanges(turns) if row.kind == "conversation" else 0
+                if whole == 0:
+                    raise
+                retried.append("ended before a turn that was not understood")
+                sounds = {each.clip.id: sounds[each.clip.id] for each in turns[:whole] if each.clip is not None}
+                turns = turns[:whole]
+                break
             sounds[clip.id] = Sound(samples, SYNTHESIS_RATE)
             turns.append(replace(turn, clip=clip))
         details = {name: value for name, value in row.details.items() if name != CAST}
@@ -166,7 +184,7 @@ class _Speaker:
                 break
             if attempt + 1 == step.tries:
                 raise MisheardError(f"{voice}: {turn.text!r} was heard as {verdict.heard.text!r}")
-            retried.append("not understood")
+            retried.append(NOT_UNDERSTOOD)
         return Clip(name, voice=voice, attributes=attributes), samples
 
     def _sized(self, samples: Samples, text: str) -> Samples:
