@@ -9,6 +9,7 @@ from recorded_material import Bench, Counting, CountingTranscribe, Result, babbl
 from stepwave.data.manifests import read_manifest
 from stepwave.facts.errors import ConfigError
 from stepwave.prepare.pipeline.steps import Step
+from stepwave.prepare.recorded.attributes import HEARD
 from stepwave.prepare.recorded.transcribe import Transcribe
 
 
@@ -49,6 +50,13 @@ def test_a_part_is_heard_language_by_language(bench: Bench, material: Path) -> N
     object.__setattr__(step, "listener", lambda: listener)
     assert len(list(step.open()(list(read_manifest(material))))) == 6
     assert listener.batches == [(4, "en"), (1, "zh")]
+
+
+def test_nobody_checks_himself(bench: Bench, material: Path) -> None:
+    once = bench.run(CountingTranscribe(material, "counting"))
+    twice = bench.run(CountingTranscribe(once.folder, "counting"))
+    assert twice.records == once.records
+    assert [HEARD in record.clips[0].attributes for record in twice.records] == [False, True, False, False]
 
 
 def test_a_sound_that_breaks_the_listener_takes_no_other_with_it(bench: Bench, tmp_path: Path) -> None:

@@ -18,10 +18,10 @@ from stepwave.signal.resample import Samples
 BITS: Final = 384
 """Bits of a fingerprint."""
 NEAR: Final = 0.2
-"""Share of bits in which two encodings of one sound may differ. Measured on 330 prompts and utterances of a second and
-more: after Opus, MP3 at its lowest rate or 8 kHz mu-law, 99 of 100 differ from themselves by less than 0.12; among 313,000 pairs of 792
-the nearest differ by 0.20 to 0.25 (single words of a fifth of a second, sentences that share all words but one), two
-files that are there twice by 0.03."""
+"""Share of bits in which two encodings of one sound may differ. Measured on prompts and utterances of a second and more
+(330): after Opus, MP3 at its lowest rate or 8 kHz mu-law, 99 of 100 differ from themselves by less than 0.12. Of all
+pairs of 792, short ones too, two that are there twice differ by 0.03, the next (single words of a fifth of a second,
+sentences that share all words but one) by 0.20 to 0.25."""
 DRIFT: Final = 0.01
 """Share by which their lengths may differ, beside `SLACK_SECONDS`."""
 SLACK_SECONDS: Final = 0.05

@@ -20,7 +20,8 @@ class Transcribe(Step):
     """Writes the text of recordings that have none, and notes what is heard in those that have one.
 
     A text that is there stays: the clip's attributes `heard` and `listener` hold the second opinion, by which `filter`
-    judges it. So to have machine transcripts checked, run the step twice, with two transcribers.
+    judges it. So to have machine transcripts checked, run the step twice, with two transcribers; a text that the same
+    one wrote passes unheard, since nobody can check himself.
     """
 
     name: ClassVar[str] = "transcribe"
@@ -51,6 +52,9 @@ class Transcribe(Step):
         for number, row in enumerate(rows):
             try:
                 turn, clip = spoken_turn(row)
+                if turn.text.strip() and clip.attributes.get(TRANSCRIBER) == transcriber.name:
+                    outcomes[number] = Kept(row)
+                    continue
                 # A copy of the stretch, so that the part does not hold every file that its rows lie in.
                 sounds.setdefault(turn.language or self.language, {})[number] = reader.read(clip)[0].copy()
             except Exception as problem:  # one unreadable sound must not take the part's others with it
