@@ -8,8 +8,6 @@ import pytest
 from stepwave.prepare import synthesis
 from stepwave.prepare.starting_points import StartingPointError, StartingPoints
 from stepwave.prepare.synthesis import SynthesisReport, Utterance, synthesise
-from stepwave.prepare.engines.bank import VoiceBank
-from stepwave.prepare.engines.contract import trim
 from stepwave.signal.files import read_audio
 
 
@@ -63,14 +61,3 @@ def test_an_id_is_made_of_voice_speed_and_text_but_not_of_the_use() -> None:
     one = Utterance("Hello.", "tone/a", 1.0, "tts")
     assert one.id == Utterance("Hello.", "tone/a", 1.0, "asr").id
     assert len({one.id, Utterance("Hello.", "tone/b").id, Utterance("Hello.", "tone/a", 1.1).id}) == 3
-
-
-def test_silence_is_trimmed_at_both_ends() -> None:
-    sound = np.concatenate([np.zeros(24_000), np.full(4_800, 0.5), np.zeros(12_000)]).astype(np.float32)
-    assert len(trim(sound)) == 4_800 + 2 * int(0.06 * 24_000) - 1
-    assert len(trim(np.zeros(100, np.float32))) == 0
-
-
-def test_an_unknown_engine_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StartingPointError, match="no engine called 'parrot'"):
-        VoiceBank(StartingPoints(tmp_path))["parrot/polly"]

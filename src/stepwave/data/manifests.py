@@ -18,10 +18,11 @@ from typing import Final
 import numpy as np
 
 from stepwave.data.records import Clip, Record, from_json, to_json
-from stepwave.facts.errors import AudioFormatError, AudioNotFoundError, DataError
+from stepwave.facts.errors import AudioFormatError, AudioNotFoundError, AudioTooLongError, DataError
 from stepwave.facts.rates import INPUT_SAMPLE_RATE
 from stepwave.signal.files import read_audio
 from stepwave.signal.resample import Samples
+from stepwave.signal.segments import read_segment
 
 MANIFEST: Final = "manifest.jsonl"
 
@@ -58,19 +59,27 @@ def write_line(record: Record, folder: Path) -> str:
 
 
 def read_clip(clip: Clip, sample_rate: int | None = INPUT_SAMPLE_RATE) -> tuple[Samples, int]:
-    """Samples `[n]` of a clip, and their rate. Raises AudioError where the sound is missing or damaged."""
-    source: str | bytes = clip.file
-    if clip.size:
-        source = clip_bytes(clip)
+    """Samples `[n]` of a clip, and their rate; of a long recording only the stretch that is wanted.
+
+    Raises AudioError where the sound is missing or damaged.
+    """
     try:
-        audio = read_audio(source, sample_rate=sample_rate)
+        if clip.size:
+            audio = read_audio(clip_bytes(clip), sample_rate=sample_rate)
+        elif clip.start:
+            audio = read_segment(clip.file, clip.start, clip.seconds, sample_rate)
+        else:
+            audio = read_audio(clip.file, sample_rate=sample_rate)
     except AudioFormatError as problem:
         raise AudioFormatError(f"clip {clip.id} in {clip.file}: {problem}") from None
+    except AudioTooLongError:
+        if clip.size or not clip.seconds:
+            raise
+        audio = read_segment(clip.file, 0.0, clip.seconds, sample_rate)
     samples = audio.samples
-    if clip.start or (clip.seconds and clip.seconds < audio.seconds - 1e-3):
+    if (clip.size or not clip.start) and clip.seconds and (clip.start or clip.seconds < audio.seconds - 1e-3):
         first = round(clip.start * audio.sample_rate)
-        last = first + round(clip.seconds * audio.sample_rate) if clip.seconds else len(samples)
-        samples = np.ascontiguousarray(samples[first:last])
+        samples = np.ascontiguousarray(samples[first : first + round(clip.seconds * audio.sample_rate)])
     return samples, audio.sample_rate
 
 

@@ -19,7 +19,7 @@ kind            turns
 `tools`         the same with tool calls and their results (`input` turns); `details["tools"]` are the schemas
 `caption`       human sound -> assistant text that describes it
 `qa`            human sound and a question -> assistant text, with `details["reasoning"]` where there is any
-`preference`    a question, then two answers; `details["chosen"]` and `details["rejected"]` are indices of turns
+`preference`    a question, then answers; once ranked two, of which `details["chosen"]`, `["rejected"]` are the indices
 """
 
 from collections.abc import Callable, Mapping
@@ -83,7 +83,8 @@ class Turn:
     speaker: str = ""
     """Who speaks within the record: turns with the same name get the same voice."""
     style: Mapping[str, Any] = field(default_factory=dict)
-    """How it is to be said: `emotion` (a name), `speed` (a factor), `instruction` (the words that asked for it)."""
+    """How it is to be said: `emotion` (a name), `speed` (a factor), `instruction` (the words that asked for it),
+    `voice` (a description of the voice that was asked for)."""
     calls: tuple[Call, ...] = ()
     """Tool calls after the words, in order."""
     pause: float = 0.0

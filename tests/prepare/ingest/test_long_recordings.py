@@ -12,7 +12,7 @@ from stepwave.data.manifests import read_clip
 from stepwave.facts.errors import AudioEmptyError, AudioFormatError, AudioTooLongError, DataError
 from stepwave.prepare.ingest import long_recordings
 from stepwave.prepare.ingest.listening import Rules
-from stepwave.prepare.ingest.segments import read_segment
+from stepwave.signal.segments import read_segment
 
 
 def steps_of_pitch(path: Path, hertz: list[int], rate: int = 16_000) -> Path:

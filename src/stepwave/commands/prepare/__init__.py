@@ -4,22 +4,44 @@ from __future__ import annotations
 
 import typer
 
-from stepwave.commands.prepare import acoustics, corpus, ingest, nano, show, speak, tokenise, tool_dialogues, writing
+from stepwave.commands.prepare import (
+    acoustics,
+    corpus,
+    ingest,
+    nano,
+    preferences,
+    recorded,
+    show,
+    speak,
+    tokenise,
+    tool_dialogues,
+    writing,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Make training material; every step can be stopped and run again.")
 
-# Each line makes one function of this folder a step; the order is that of the help page.
-app.command()(ingest.ingest)
-app.command()(writing.scripts)
-app.command()(writing.rewrite)
-app.command()(writing.texts)
-app.command()(writing.translations)
-app.command("tool-dialogues")(tool_dialogues.tool_dialogues)
-app.command()(speak.speak)
-app.command()(acoustics.scenes)
-app.command()(acoustics.measure)
-app.command()(acoustics.captions)
-app.command()(tokenise.tokenise)
-app.command()(show.show)
-app.command()(corpus.corpus)
-app.command()(nano.nano)
+# Each makes a step of a function in this folder; the order is that of the help page.
+for function, name in (
+    (ingest.ingest, None),
+    (recorded.segment, None),
+    (recorded.transcribe, None),
+    (recorded.filter_recordings, "filter"),
+    (recorded.tasks, None),
+    (recorded.interleave, None),
+    (writing.scripts, None),
+    (writing.rewrite, None),
+    (writing.texts, None),
+    (writing.translations, None),
+    (tool_dialogues.tool_dialogues, None),
+    (speak.speak, None),
+    (acoustics.scenes, None),
+    (acoustics.measure, None),
+    (acoustics.captions, None),
+    (preferences.samples, None),
+    (preferences.preferences, None),
+    (tokenise.tokenise, None),
+    (show.show, None),
+    (corpus.corpus, None),
+    (nano.nano, None),
+):
+    app.command(name)(function)

@@ -8,7 +8,7 @@ import numpy as np
 
 from stepwave.data.records import Clip, Record, Turn
 from stepwave.facts.errors import AudioTooShortError, ConfigError
-from stepwave.prepare.ingest.segments import read_segment, unreadable_kind
+from stepwave.signal.segments import read_segment, unreadable_kind
 from stepwave.prepare.pipeline.steps import Dropped, Kept, Outcome, Sound
 from stepwave.signal.files import MAX_SECONDS, Audio, read_audio
 
