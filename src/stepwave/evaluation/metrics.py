@@ -5,7 +5,7 @@ Functions of texts, samples and numbers only; which answer is compared with what
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray

@@ -8,9 +8,9 @@ import numpy as np
 
 from stepwave.data.records import Clip, Record, Turn
 from stepwave.facts.errors import AudioTooShortError, ConfigError
-from stepwave.signal.segments import read_segment, unreadable_kind
 from stepwave.prepare.pipeline.steps import Dropped, Kept, Outcome, Sound
 from stepwave.signal.files import MAX_SECONDS, Audio, read_audio
+from stepwave.signal.segments import read_segment, unreadable_kind
 
 NO_TEXT = "no transcript"
 NO_TRANSLATION = "no translation"
