@@ -92,7 +92,7 @@ class NanoCorpus:
         yield from self._spoken(
             "readings",
             lambda: Texts(
-                read, 1, "en", {"tts": 1.0}, self._many(1_800), self.seed, Lengths(4, 16), licence="public domain"
+                read, 1, "en", {"tts": 1.0}, self._many(1_200), self.seed, Lengths(4, 16), licence="public domain"
             ),
             assistant=(LibraryVoice(ASSISTANT),),
         )
@@ -104,7 +104,7 @@ class NanoCorpus:
         yield from self._spoken(
             "human-sentences",
             lambda: Texts(
-                short, 1, "en", {"asr": 1.0}, self._many(450), self.seed + 1, Lengths(6, 14), licence=TATOEBA
+                short, 1, "en", {"asr": 1.0}, self._many(280), self.seed + 1, Lengths(6, 14), licence=TATOEBA
             ),
             human=library("human"),
         )
@@ -115,14 +115,14 @@ class NanoCorpus:
         for name, kind, direction in directions:
             yield from self._spoken(
                 f"translations-{name}",
-                partial(Translations, short, ("en", "zh"), direction, {kind: 1.0}, self._many(500), self.seed),
+                partial(Translations, short, ("en", "zh"), direction, {kind: 1.0}, self._many(350), self.seed),
                 assistant=(LibraryVoice(ASSISTANT),),
                 tries=1,
             )
         yield from self._spoken(
             "monologues",
             lambda: Monologues(
-                read, 1, "en", (2, 6), self._many(200), self.seed, Lengths(3, 18), licence="public domain"
+                read, 1, "en", (2, 6), self._many(120), self.seed, Lengths(3, 18), licence="public domain"
             ),
             tries=1,
         )
@@ -139,7 +139,7 @@ class NanoCorpus:
         yield from self._spoken(
             "tools",
             lambda: ToolDialogues(max(1, round(1_000 * min(1.0, self.scale))), self.seed),
-            limit=self._many(160),
+            limit=self._many(110),
             human=library("clear"),
             assistant=(LibraryVoice(ASSISTANT),),
             surroundings=Surroundings(0.25, "noise"),
