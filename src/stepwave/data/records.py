@@ -35,6 +35,13 @@ Kind: TypeAlias = Literal[
 ]  # fmt: skip
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
+HEARD: Final = "heard"
+"""Attribute of a clip that was listened to: what was heard."""
+ERRORS: Final = "errors"
+"""In how many words (characters, where none are set apart) that differs from what should have been said."""
+WORDS: Final = "words"
+"""How many words should have been said."""
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -56,7 +63,7 @@ class Clip:
     voice: str = ""
     """Who speaks: a synthesis voice (`kokoro/af_heart`) or a speaker of a corpus (`librispeech/103`)."""
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    """What is known or was measured, by name: `gender`, `pitch_hz`, `heard` (the check's transcript), `error`, ..."""
+    """What is known or was measured, by name: `gender`, `pitch_hz`, `heard`, `errors`, `words`, ..."""
 
 
 @dataclass(frozen=True)

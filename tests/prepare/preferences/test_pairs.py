@@ -86,7 +86,7 @@ def test_rules_listen_to_the_sounds(sound: Callable[..., Clip]) -> None:
     ear = Listens({10: "It is six now.", 12: "It is sick"})
     scores, _ = RuleRanker(Rules("told"), ear).scores(question, RANDOM)
     assert [score.parts["agreement"] for score in scores] == [1.0, 0.5, 0.0]
-    assert scores[1].noticed == {"heard": "It is sick", "error": 2, "words": 4}
+    assert scores[1].noticed == {"heard": "It is sick", "errors": 2, "words": 4}
     assert scores[0].total > scores[1].total > scores[2].total
 
 
@@ -167,7 +167,7 @@ def test_what_was_heard_goes_with_the_clips(
     run(Preferences(write([stored("q", *answers)]), Rules("told")), tmp_path / "out")
     (pair,) = read_manifest(tmp_path / "out")
     heard = [clip.attributes for clip in pair.clips]
-    assert heard == [{"heard": "It is six.", "error": 0, "words": 3}, {"heard": "Sick.", "error": 3, "words": 3}]
+    assert heard == [{"heard": "It is six.", "errors": 0, "words": 3}, {"heard": "Sick.", "errors": 3, "words": 3}]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from stepwave.prepare.recorded.transcribe import Transcribe
 @pytest.fixture
 def material(bench: Bench, tmp_path: Path) -> Path:
     (tmp_path / "damaged.flac").write_bytes(b"RIFF")
-    loud = {"attributes": {"error": 0.5, "gender": "male"}}
+    loud = {"attributes": {"errors": 0.5, "gender": "male"}}
     return bench.manifest(
         [
             recording(tmp_path / "untold.flac", 1.2 * babble(0.5)),

@@ -60,9 +60,9 @@ def spoken(write: Write, tone: Callable[..., Clip]) -> Path:
         )
         for number, clip in enumerate(
             (
-                tone("a", 1.0, "tones/a", heard="one two three four", error=0, words=4),
-                tone("b", 2.0, "tones/a", heard="one too three", error=2, words=4),
-                tone("c", 1.0, "tones/b", heard="one two three for", error=1, words=4),
+                tone("a", 1.0, "tones/a", heard="one two three four", errors=0, words=4),
+                tone("b", 2.0, "tones/a", heard="one too three", errors=2, words=4),
+                tone("c", 1.0, "tones/b", heard="one two three for", errors=1, words=4),
             )
         )
     ]

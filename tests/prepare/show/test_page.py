@@ -120,7 +120,7 @@ def test_nothing_is_loaded_from_elsewhere(spoken: Path) -> None:
 
 
 def test_texts_stay_texts(write: Callable[..., Path], tone: Callable[..., Clip]) -> None:
-    clip = replace(tone("t", voice=NASTY, heard=NASTY, error=1, words=2, note=NASTY), id=NASTY)
+    clip = replace(tone("t", voice=NASTY, heard=NASTY, errors=1, words=2, note=NASTY), id=NASTY)
     turns = (
         Turn("human", NASTY, clip, True, NASTY, NASTY, {"emotion": NASTY, "instruction": NASTY}),
         Turn("assistant", NASTY, calls=(Call(NASTY, {NASTY: NASTY}),)),
@@ -221,7 +221,7 @@ def test_long_texts_are_cut_and_said_to_be() -> None:
 
 
 def test_words_that_were_heard_otherwise_are_marked() -> None:
-    clip = Clip("c", attributes={"heard": "One, two tree four", "error": 1, "words": 4})
+    clip = Clip("c", attributes={"heard": "One, two tree four", "errors": 1, "words": 4})
     record = Record("r", "speech", (Turn("human", "one two three four", clip, spoken=True),))
     article = Conversations(Sounds(1), ["m"]).article(Drawn(record, 0))
     assert re.findall(r"<mark title=\"wanted: (\w+)\">(\w+)</mark>", article) == [("three", "tree")]

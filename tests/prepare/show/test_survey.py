@@ -109,7 +109,7 @@ def test_the_interval_is_that_of_drawing_clips_one_by_one() -> None:
     errors = generator.binomial(words, 0.1)
     counts = WordErrorCounts()
     for wrong, count in zip(errors.tolist(), words.tolist(), strict=True):
-        counts.add(Clip("c", attributes={"error": wrong, "words": count}))
+        counts.add(Clip("c", attributes={"errors": wrong, "words": count}))
     draws = generator.integers(0, 300, (4_000, 300))
     wanted = np.percentile(errors[draws].sum(1) / words[draws].sum(1), [2.5, 97.5])
     assert counts.rate == pytest.approx(errors.sum() / words.sum())
@@ -120,7 +120,7 @@ def test_the_interval_is_that_of_drawing_clips_one_by_one() -> None:
 @pytest.mark.parametrize("wrong", [None, "3", True, float("nan"), -1])
 def test_an_error_that_is_no_amount_is_not_counted(wrong: object) -> None:
     counts = WordErrorCounts()
-    counts.add(Clip("c", attributes={"error": wrong, "words": 4}))
+    counts.add(Clip("c", attributes={"errors": wrong, "words": 4}))
     assert counts.heard == 0
 
 

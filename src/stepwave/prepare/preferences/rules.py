@@ -17,6 +17,7 @@ from random import Random
 from typing import Any, Final
 
 from stepwave.data.manifests import read_clip
+from stepwave.data.records import ERRORS, HEARD, WORDS
 from stepwave.facts.errors import ConfigError
 from stepwave.facts.rates import INPUT_SAMPLE_RATE
 from stepwave.prepare.preferences.ranking import Answer, Question, Score
@@ -89,7 +90,7 @@ class RuleRanker:
         noticed: dict[str, Any] = {}
         if spoken:
             noticed = self._heard(answer, question.language)
-            parts["agreement"] = 1 - min(1.0, noticed["error"] / noticed["words"]) if noticed.get("words") else 0.0
+            parts["agreement"] = 1 - min(1.0, noticed[ERRORS] / noticed[WORDS]) if noticed.get(WORDS) else 0.0
         parts["ended"] = float(answer.ended)
         # Counted before numbers become digits: "twenty five" takes the time of two words.
         spaced = question.language not in UNSPACED
@@ -102,7 +103,7 @@ class RuleRanker:
         samples, _ = read_clip(answer.turn.clip, INPUT_SAMPLE_RATE)
         heard = self._transcriber.hear(samples, language)
         counted = word_errors(answer.turn.text, heard, language)
-        return {"heard": heard, "error": counted.errors, "words": counted.words}
+        return {HEARD: heard, ERRORS: counted.errors, WORDS: counted.words}
 
     def _length(self, answer: Answer, words: int) -> float:
         least, most = self._settings.fewest_words, self._settings.most_words

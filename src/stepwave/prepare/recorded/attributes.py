@@ -3,14 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from stepwave.data.records import ERRORS, HEARD, WORDS
+
 TRANSCRIBER: Final = "transcriber"
 """Who wrote the turn's text, where a machine did."""
-HEARD: Final = "heard"
-"""What somebody else heard: the check of a text that was there before."""
 LISTENER: Final = "listener"
 """Who heard it."""
-ERROR: Final = "error"
-"""Share of words (or characters) in which `heard` differs from the text; 0.1 is one in ten."""
 LOUDNESS: Final = "loudness_lufs"
 """Integrated loudness."""
 CLIPPED: Final = "clipped"
@@ -22,7 +20,7 @@ PACE: Final = "pace"
 FINGERPRINT: Final = "fingerprint"
 """What stays the same when the sound is encoded again."""
 
-MEASURED: Final = (TRANSCRIBER, HEARD, LISTENER, ERROR, LOUDNESS, CLIPPED, NOISE, PACE, FINGERPRINT)
+MEASURED: Final = (TRANSCRIBER, HEARD, LISTENER, ERRORS, WORDS, LOUDNESS, CLIPPED, NOISE, PACE, FINGERPRINT)
 
 
 def unmeasured(attributes: Mapping[str, Any]) -> dict[str, Any]:

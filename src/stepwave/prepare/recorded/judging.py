@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from stepwave.data.records import Clip, Turn
+from stepwave.data.records import ERRORS, HEARD, WORDS, Clip, Turn
 from stepwave.facts.errors import ConfigError
 from stepwave.facts.rates import INPUT_SAMPLE_RATE
-from stepwave.prepare.recorded.attributes import CLIPPED, ERROR, FINGERPRINT, HEARD, LOUDNESS, NOISE, PACE
+from stepwave.prepare.recorded.attributes import CLIPPED, FINGERPRINT, LOUDNESS, NOISE, PACE
 from stepwave.prepare.recorded.fingerprints import fingerprint
 from stepwave.prepare.recorded.levels import clipped_share, loudness, noise_ratio
 from stepwave.prepare.recorded.scripts import share_in_script, words_to_say
@@ -103,7 +103,7 @@ def faults_of_words(turn: Turn, clip: Clip, limits: Limits, measures: Measures) 
         return
     counted = word_errors(turn.text, heard, language or "en")
     error = counted.errors / max(1, counted.words)
-    measures[ERROR] = round(error, 4)
+    measures[ERRORS], measures[WORDS] = counted.errors, counted.words
     if error > limits.most_error:
         yield "transcript differs from what is heard", f"{error:.2f}: {turn.text!r} but heard {heard!r}"
 

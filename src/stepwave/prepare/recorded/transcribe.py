@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from stepwave.data.manifests import read_manifest
-from stepwave.data.records import Record
+from stepwave.data.records import ERRORS, HEARD, WORDS, Record
 from stepwave.facts.rates import INPUT_SAMPLE_RATE
 from stepwave.prepare.pipeline.steps import Dropped, Kept, Outcome, Step, Worker, dropped
-from stepwave.prepare.recorded.attributes import ERROR, HEARD, LISTENER, TRANSCRIBER
+from stepwave.prepare.recorded.attributes import LISTENER, TRANSCRIBER
 from stepwave.prepare.recorded.sounds import SoundReader, spoken_turn
 from stepwave.prepare.transcribers import Transcriber, open_transcriber
 from stepwave.signal.resample import Samples
@@ -69,7 +69,7 @@ def _noted(row: Record, words: str, listener: str, language: str) -> Outcome:
     turn, clip = spoken_turn(row)
     if turn.text.strip():
         # An error that was measured belongs to an opinion that is overwritten here.
-        known = {name: value for name, value in clip.attributes.items() if name != ERROR}
+        known = {name: value for name, value in clip.attributes.items() if name not in (ERRORS, WORDS)}
         clip = replace(clip, attributes={**known, HEARD: words, LISTENER: listener})
     elif words:
         turn = replace(turn, text=words, language=language)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from stepwave.data.records import Clip, Record, Turn
+from stepwave.data.records import ERRORS, HEARD, WORDS, Clip, Record, Turn
 from stepwave.prepare.show.markup import NOTHING, Html, duration, escaped, folded, joined, number, percent
 from stepwave.prepare.show.sample import Drawn
 from stepwave.prepare.show.sounds import Missing, Player, Sounds
@@ -18,7 +18,7 @@ MOST_CHARACTERS: Final = 4_000
 MOST_COMPARED: Final = 400
 """Words of a text up to which what was heard is compared with it, word by word."""
 ROLE_NAMES: Final = {"input": "tool result", "tool_json_schemas": "tools"}
-_SHOWN_ATTRIBUTES = ("heard", "error", "words")
+_SHOWN_ATTRIBUTES = (HEARD, ERRORS, WORDS)
 
 
 class Conversations:

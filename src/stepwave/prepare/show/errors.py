@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from stepwave.data.records import Clip
+from stepwave.data.records import ERRORS, WORDS, Clip
 
 DRAWS: Final = 2_000
 CONFIDENCE: Final = 0.95
@@ -25,7 +25,7 @@ class WordErrorCounts:
 
     def add(self, clip: Clip) -> None:
         """Count a clip, if it was listened to."""
-        errors, words = _amount(clip.attributes.get("error")), _amount(clip.attributes.get("words"))
+        errors, words = _amount(clip.attributes.get(ERRORS)), _amount(clip.attributes.get(WORDS))
         if errors is not None and words is not None:
             self.clips[errors, words] += 1
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from stepwave.data.records import ERRORS, HEARD, WORDS
 from stepwave.facts.rates import INPUT_SAMPLE_RATE
 from stepwave.prepare.engines.contract import SYNTHESIS_RATE, Samples
 from stepwave.prepare.reading_along import LONGEST_SECONDS, Heard, ReadingAlong
@@ -57,7 +58,7 @@ class Verdict:
 
     def attributes(self) -> dict[str, Any]:
         """For the clip's attributes."""
-        return {"heard": self.heard.text, "errors": self.errors.errors, "words": self.errors.words}
+        return {HEARD: self.heard.text, ERRORS: self.errors.errors, WORDS: self.errors.words}
 
 
 def listen(ear: Ear, samples: Samples, text: str, language: str) -> Verdict:
