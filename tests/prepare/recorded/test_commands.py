@@ -80,7 +80,7 @@ def test_options_become_settings(run: Run, bench: Bench, tmp_path: Path) -> None
     assert settings["limits"]["languages"] == ["en", "zh"]
     run("segment", source, "--by", "level", "--copy", "--threshold", "0.1")
     settings = json.loads((tmp_path / "segment" / "step.json").read_text())["settings"]
-    assert (settings["copy_over"], settings["activity"]["release"]) == (0.0, 0.01)
+    assert (settings["copy"], settings["activity"]["release"]) == (True, 0.01)
 
 
 def test_a_setting_out_of_range_is_refused(run: Run, bench: Bench) -> None:

@@ -13,7 +13,9 @@ from stepwave.facts.errors import ConfigError
 from stepwave.prepare.pipeline.steps import Step
 from stepwave.prepare.recorded.cutting import UtteranceBounds
 from stepwave.prepare.recorded.segment import Segment
+from stepwave.prepare.recorded.sounds import SoundReader
 from stepwave.prepare.recorded.speech_activity import SpeechActivity
+from stepwave.signal.files import read_audio
 
 LEVEL = SpeechActivity(by="level")
 BOUNDS = UtteranceBounds(shortest=1.0, longest=5.0, pause=0.4, padding=0.1)
@@ -65,23 +67,63 @@ def test_what_gives_no_utterance_is_counted(bench: Bench, material: Path) -> Non
     assert (done.why["silent"], done.why["two"]) == ("no speech found", "unusable record")
 
 
-def test_utterances_of_long_files_are_stored_at_the_files_own_rate(bench: Bench, tmp_path: Path) -> None:
-    rate = 22_050
+@pytest.fixture
+def two_apart(bench: Bench, tmp_path: Path) -> Path:
     sound = np.concatenate((silence(1.0), babble(2.0), silence(1.0), babble(1.5, 5), silence(0.5)))
-    source = bench.manifest([recording(tmp_path / "long.flac", sound, rate=rate, voice="somebody")])
-    done = bench.run(Segment(source, LEVEL, BOUNDS, copy_over=4.0))
-    referred = bench.run(Segment(source, LEVEL, BOUNDS))
-    assert [record.id for record in done.records] == [record.id for record in referred.records]
-    assert len(done.records) == 2
-    for stored, other in zip(done.records, referred.records, strict=True):
-        clip = stored.clips[0]
+    return bench.manifest([recording(tmp_path / "long.flac", sound, rate=22_050, voice="somebody")])
+
+
+def assert_same_utterances(stored: Result, referred: Result) -> None:
+    assert [record.id for record in stored.records] == [record.id for record in referred.records]
+    assert len(stored.records) == 2
+    for record, other in zip(stored.records, referred.records, strict=True):
+        clip = record.clips[0]
+        assert clip.file.startswith(str(stored.folder))
         assert clip.file.endswith(".tar")
-        assert (clip.start, clip.voice) == (0.0, "somebody")
-        assert stored.details == other.details
-        samples, found = read_clip(clip, None)
-        assert found == rate
+        assert (clip.start, clip.voice, record.details) == (0.0, "somebody", other.details)
+        samples, rate = read_clip(clip, None)
+        assert rate == 22_050
         assert np.abs(samples - read_clip(other.clips[0], None)[0][: len(samples)]).max() < 1e-4
         assert abs(clip.seconds - other.seconds) < 1e-3
+
+
+def test_utterances_can_be_stored_anew_at_the_recordings_own_rate(bench: Bench, two_apart: Path) -> None:
+    referred = bench.run(Segment(two_apart, LEVEL, BOUNDS))
+    assert {Path(record.clips[0].file).name for record in referred.records} == {"long.flac"}
+    assert_same_utterances(bench.run(Segment(two_apart, LEVEL, BOUNDS, copy=True)), referred)
+
+
+def test_utterances_of_what_lies_long_inside_a_tar_are_stored_anew(bench: Bench, two_apart: Path) -> None:
+    # One utterance as long as all of it: a way to have the recording in a tar.
+    whole = UtteranceBounds(shortest=1.0, longest=10.0, pause=2.0, padding=1.0)
+    packed = bench.run(Segment(two_apart, LEVEL, whole, copy=True))
+    assert packed.records[0].clips[0].size > 0
+    referred = bench.run(Segment(packed.folder, LEVEL, BOUNDS))
+    assert {record.clips[0].file for record in referred.records} == {packed.records[0].clips[0].file}
+    assert_same_utterances(bench.run(Segment(packed.folder, LEVEL, BOUNDS, copy_over=4.0)), referred)
+
+
+def test_later_steps_decode_a_sound_in_a_tar_once(
+    bench: Bench, two_apart: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = UtteranceBounds(shortest=1.0, longest=10.0, pause=2.0, padding=1.0)
+    packed = bench.run(Segment(two_apart, LEVEL, whole, copy=True))
+    utterances = bench.run(Segment(packed.folder, LEVEL, BOUNDS))
+    decoded = 0
+
+    def counting(*given: object, **named: object) -> object:
+        nonlocal decoded
+        decoded += 1
+        return read_audio(*given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("stepwave.prepare.recorded.sounds.read_audio", counting)
+    reader = SoundReader(RATE)
+    assert len(utterances.records) == 2
+    for record in utterances.records:
+        samples, rate = reader.read(record.clips[0])
+        assert rate == RATE
+        assert np.array_equal(samples, read_clip(record.clips[0])[0])
+    assert decoded == 1
 
 
 def test_a_stretch_of_a_file_is_cut_inside_it(bench: Bench, tmp_path: Path) -> None:
@@ -103,16 +145,16 @@ def test_workers_write_the_same_and_nothing_gives_nothing(
 
 
 def test_settings_that_later_steps_could_not_serve_are_refused(material: Path) -> None:
-    with pytest.raises(ConfigError, match="nobody opens longer files"):
+    with pytest.raises(ConfigError, match="wanted at most 1800, which can be decoded"):
         Segment(material, copy_over=7_200.0)
-    with pytest.raises(ConfigError, match="more than 0"):
+    with pytest.raises(ConfigError, match="longest_recording is 0 s; wanted more than 0"):
         Segment(material, longest_recording=0.0)
+    with pytest.raises(ConfigError, match="copy_over is -1 s; wanted more than 0"):
+        Segment(material, copy_over=-1.0)
 
 
 def test_silero_cuts_a_real_recording(bench: Bench, tmp_path: Path, shared_data: Path) -> None:
     pytest.importorskip("silero_vad")
-    from stepwave.signal.files import read_audio
-
     speech = read_audio(shared_data / "fixtures" / "jfk.flac").samples
     noise = (0.05 * np.random.default_rng(0).standard_normal(4 * RATE)).astype(np.float32)
     source = bench.manifest([recording(tmp_path / "speech.flac", np.concatenate((noise, speech, noise, speech)))])

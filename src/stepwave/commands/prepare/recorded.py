@@ -36,18 +36,17 @@ def segment(
 ) -> None:
     """Cut long recordings into utterances where nobody speaks.
 
-    Utterances of files over half an hour are always stored anew, since later steps open no longer ones.
+    Utterances refer to the recording. They are stored anew where it lies inside a tar and is longer than two minutes.
 
     Example: stepwave prepare segment material/podcasts --to material/utterances --longest 20
     """
     from stepwave.prepare.recorded.cutting import UtteranceBounds
     from stepwave.prepare.recorded.segment import Segment
     from stepwave.prepare.recorded.speech_activity import SpeechActivity
-    from stepwave.signal.files import MAX_SECONDS
 
     activity = SpeechActivity(by, threshold, min(threshold, max(threshold - 0.15, 0.01)), range_db=range_db)
     bounds = UtteranceBounds(shortest, longest, pause, padding)
-    run(Segment(source, activity, bounds, 0.0 if copy else MAX_SECONDS), to, workers, ray, codec)
+    run(Segment(source, activity, bounds, copy), to, workers, ray, codec)
 
 
 def transcribe(

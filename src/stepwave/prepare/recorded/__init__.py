@@ -2,6 +2,6 @@
 
     segment -> transcribe -> (transcribe again, by somebody else) -> filter -> interleave, tasks
 
-Every step reads a manifest and writes one. Sounds are referred to where they lie and not copied, unless a step is asked
-to or the recording is too long to be opened as a whole by those who come later.
+Every step reads a manifest and writes one. Sounds are referred to where they lie and not copied, unless `segment` is
+asked to or finds a long one where nobody can seek.
 """

@@ -6,7 +6,7 @@ time apart but divide a whole utterance, from its first to its last hundredth of
 utterances that are compared, not excerpts, and an utterance and a part of it are two sounds.
 """
 
-from collections import defaultdict
+from array import array
 from typing import Final
 
 import numpy as np
@@ -32,8 +32,10 @@ _WINDOW, _HOP = 1024, 160
 _EDGE = 0.01  # share of the energy outside at either end
 _RANGE = 1e-4  # power under the loudest cell at which all is silence, and codecs do as they please
 
-_BUCKET_SECONDS = 0.25
-_COUNTS = np.array([bin(value).count("1") for value in range(256)], np.uint8)
+_BUCKET_SECONDS = 0.5  # fingerprints are looked for among those of about the same length
+_TABLE_BITS = 22
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2 ** 64 by the golden ratio
+_NONE = -1
 
 
 def fingerprint(samples: Samples) -> str:
@@ -57,49 +59,58 @@ def fingerprint(samples: Samples) -> str:
 
 
 class Known:
-    """Fingerprints seen so far; those of about the same length are compared bit by bit.
+    """Fingerprints seen so far.
 
-    A comparison takes time in proportion to those of that length: a million utterances of 1 to 25 s take minutes.
+    Only those are compared bit by bit that are about as long and agree in all bits of some moment. They are found by a
+    table of chains, and each hangs in one chain for every moment. For 100,000: 17 s of one core, 30 MB.
     """
 
     def __init__(self) -> None:
-        self._buckets: dict[int, _Bucket] = defaultdict(_Bucket)
+        # Arrays and not lists in a dictionary, which would take ten times the memory.
+        self._last = array("i", [_NONE]) * 2**_TABLE_BITS  # by slot: the last link of its chain
+        self._before, self._owners = array("i"), array("i")  # by link: the one before it, and whose it is
+        self._seconds = array("f")
+        self._bits: list[int] = []
 
     def seen(self, written: str) -> bool:
         """Whether the same sound was seen before; it is remembered where not. Never for ""."""
         if not written:
             return False
         milliseconds, _, digits = written.partition("-")
-        seconds, bits = int(milliseconds) / 1000, np.frombuffer(bytes.fromhex(digits), np.uint8)
+        seconds, bits = int(milliseconds) / 1000, int(digits, 16)
+        words = np.frombuffer(bytes.fromhex(digits), ">u2").astype(np.uint64)
         slack = SLACK_SECONDS + DRIFT * seconds
         lowest, highest = (int((seconds + shift) / _BUCKET_SECONDS) for shift in (-slack, slack))
-        for number in range(lowest, highest + 1):
-            bucket = self._buckets.get(number)
-            if bucket is not None and bucket.holds(seconds, slack, bits):
-                return True
-        self._buckets[int(seconds / _BUCKET_SECONDS)].add(seconds, bits)
+        for bucket in range(lowest, highest + 1):
+            for number in self._alike(words, bucket):
+                near = abs(self._seconds[number] - seconds) <= slack
+                if near and (self._bits[number] ^ bits).bit_count() <= NEAR * BITS:
+                    return True
+        for slot in _slots(words, int(seconds / _BUCKET_SECONDS)):
+            self._before.append(self._last[slot])
+            self._owners.append(len(self._bits))
+            self._last[slot] = len(self._before) - 1
+        self._seconds.append(seconds)
+        self._bits.append(bits)
         return False
 
+    def _alike(self, words: npt.NDArray[np.uint64], bucket: int) -> set[int]:
+        """Numbers of the fingerprints in the chains of these words."""
+        found = set()
+        for slot in _slots(words, bucket):
+            link = self._last[slot]
+            while link != _NONE:
+                found.add(self._owners[link])
+                link = self._before[link]
+        return found
 
-class _Bucket:
-    """Fingerprints in an array that grows by doubling."""
 
-    def __init__(self) -> None:
-        self._count = 0
-        self._seconds = np.zeros(8, np.float32)
-        self._bits = np.zeros((8, BITS // 8), np.uint8)
-
-    def add(self, seconds: float, bits: npt.NDArray[np.uint8]) -> None:
-        if self._count == len(self._seconds):
-            self._seconds = np.concatenate((self._seconds, np.zeros_like(self._seconds)))
-            self._bits = np.concatenate((self._bits, np.zeros_like(self._bits)))
-        self._seconds[self._count], self._bits[self._count] = seconds, bits
-        self._count += 1
-
-    def holds(self, seconds: float, slack: float, bits: npt.NDArray[np.uint8]) -> bool:
-        near = np.abs(self._seconds[: self._count] - seconds) <= slack
-        differing = _COUNTS[self._bits[: self._count][near] ^ bits].sum(axis=1, dtype=np.int32)
-        return bool((differing <= NEAR * BITS).any())
+def _slots(words: npt.NDArray[np.uint64], bucket: int) -> list[int]:
+    """A slot of the table for the 16 bits of each moment: moment, bits and length together, by Fibonacci hashing."""
+    keys = (np.uint64(bucket * _MOMENTS) + np.arange(_MOMENTS, dtype=np.uint64)) << np.uint64(_BANDS) | words
+    # A moment of silence has no bit set in any utterance, and would hang them all in one chain.
+    sounding = keys[words != 0] if words.any() else keys[:1]
+    return [int(slot) for slot in (sounding * _GOLDEN) >> np.uint64(64 - _TABLE_BITS)]
 
 
 def _energies(samples: Samples) -> npt.NDArray[np.float64]:

@@ -12,7 +12,7 @@ from stepwave.facts.rates import INPUT_SAMPLE_RATE
 from stepwave.prepare.pipeline.steps import Dropped, Kept, Outcome, Sound, Step, Worker, one_by_one, short_digest
 from stepwave.prepare.recorded.attributes import unmeasured
 from stepwave.prepare.recorded.cutting import UtteranceBounds, cut
-from stepwave.prepare.recorded.sounds import SoundReader, spoken_turn
+from stepwave.prepare.recorded.sounds import read_recording, spoken_turn
 from stepwave.prepare.recorded.speech_activity import Detector, SpeechActivity, open_detector
 from stepwave.signal.files import MAX_SECONDS
 from stepwave.signal.resample import resample
@@ -33,19 +33,22 @@ class Segment(Step):
     """Manifest whose records are one turn with sound each."""
     activity: SpeechActivity = field(default_factory=SpeechActivity)
     bounds: UtteranceBounds = field(default_factory=UtteranceBounds)
-    copy_over: float = MAX_SECONDS
-    """Utterances of files longer than this, in seconds, are stored anew, at the file's own rate; others refer to the
-    file. At most half an hour, the longest file that the steps after this one open; 0 stores all."""
+    copy: bool = False
+    """Whether utterances are stored anew, at the recording's own rate; they refer to the recording where not."""
+    copy_over: float = 120.0
+    """Those of a recording inside a tar that is longer than this, in seconds, are stored anew in any case: nobody can
+    seek in there, and whoever wants one utterance has to decode all before it."""
     longest_recording: float = 4 * 3600.0
     """Seconds; longer files are refused."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.copy_over <= MAX_SECONDS:
+        for setting in ("copy_over", "longest_recording"):
+            if getattr(self, setting) <= 0:
+                raise ConfigError(f"{setting} is {getattr(self, setting):g} s; wanted more than 0")
+        if self.copy_over > MAX_SECONDS:
             raise ConfigError(
-                f"copy_over is {self.copy_over:g} s; wanted 0 to {MAX_SECONDS:g}, for nobody opens longer files later"
+                f"copy_over is {self.copy_over:g} s; wanted at most {MAX_SECONDS:g}, which can be decoded"
             )
-        if self.longest_recording <= 0:
-            raise ConfigError(f"longest_recording is {self.longest_recording:g} s; wanted more than 0")
 
     def rows(self) -> Iterable[Record]:
         """The recordings."""
@@ -54,13 +57,14 @@ class Segment(Step):
     def open(self) -> Worker:
         """Opens the detector. Raises MissingExtraError."""
         detector = open_detector(self.activity)
-        reader = SoundReader(None, self.longest_recording)
-        return one_by_one(lambda row: self._work(row, detector, reader))
+        return one_by_one(lambda row: self._work(row, detector))
 
-    def _work(self, row: Record, detector: Detector, reader: SoundReader) -> Iterator[Outcome]:
+    def _work(self, row: Record, detector: Detector) -> Iterator[Outcome]:
         turn, clip = spoken_turn(row)
-        copied = reader.whole(clip).seconds > self.copy_over
-        samples, rate = reader.read(clip)
+        audio = read_recording(clip, self.longest_recording)
+        samples, rate = audio.samples, audio.sample_rate
+        # In a tar, what lies before the clip has to be decoded as well.
+        copied = self.copy or (clip.size > 0 and clip.start + audio.seconds > self.copy_over)
         heard = resample(samples, rate, INPUT_SAMPLE_RATE)
         utterances = cut(heard, detector(heard), self.bounds)
         if not utterances:
