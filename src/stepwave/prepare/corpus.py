@@ -92,7 +92,7 @@ class NanoCorpus:
         yield from self._spoken(
             "readings",
             lambda: Texts(
-                read, 1, "en", {"tts": 1.0}, self._many(1_200), self.seed, Lengths(4, 16), licence="public domain"
+                read, 1, "en", {"tts": 1.0}, self._many(700), self.seed, Lengths(4, 16), licence="public domain"
             ),
             assistant=(LibraryVoice(ASSISTANT),),
         )
@@ -122,7 +122,7 @@ class NanoCorpus:
         yield from self._spoken(
             "monologues",
             lambda: Monologues(
-                read, 1, "en", (2, 6), self._many(120), self.seed, Lengths(3, 18), licence="public domain"
+                read, 1, "en", (2, 6), self._many(70), self.seed, Lengths(3, 18), licence="public domain"
             ),
             tries=1,
         )
@@ -139,7 +139,8 @@ class NanoCorpus:
         yield from self._spoken(
             "tools",
             lambda: ToolDialogues(max(1, round(1_000 * min(1.0, self.scale))), self.seed),
-            limit=self._many(110),
+            limit=self._many(100),
+            clip_limit=0.34,
             human=library("clear"),
             assistant=(LibraryVoice(ASSISTANT),),
             surroundings=Surroundings(0.25, "noise"),
@@ -150,7 +151,7 @@ class NanoCorpus:
         yield Stage(
             "scenes",
             lambda: Scenes(
-                self.folder / "sounds", self._many(3_600), self.folder / "sentences", rooms="noise", seed=self.seed
+                self.folder / "sounds", self._many(4_000), self.folder / "sentences", rooms="noise", seed=self.seed
             ),
             final=True,
         )
@@ -170,6 +171,7 @@ class NanoCorpus:
         human: tuple[LibraryVoice, ...] | None = None,
         assistant: tuple[LibraryVoice, ...] | None = None,
         tries: int = 2,
+        clip_limit: float | None = None,
         limit: int | None = None,
         surroundings: Surroundings | None = None,
     ) -> Iterator[Stage]:
@@ -189,6 +191,7 @@ class NanoCorpus:
                 f"along:{self.starting / 'whisper-base'}",
                 error_limit=0.15,
                 tries=tries,
+                clip_limit=clip_limit,
                 surroundings=surroundings or Surroundings(),
                 noises=self.folder / "sounds" if surroundings is not None else None,
                 limit=limit,

@@ -24,6 +24,9 @@ _REASONS = {
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
 }
 
+UNFINISHED = ".stepwave-*.part"
+"""What files are called while they are written; one that stays was left by a process that was killed."""
+
 
 def check_target(path: str | os.PathLike[str]) -> Path:
     """Return the file that a write to `path` would replace, links followed; call it before long work.
@@ -51,7 +54,7 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
     unfinished file is removed then, and also when the write is interrupted.
     """
     target = check_target(path)
-    unfinished = target.with_name(f".stepwave-{secrets.token_hex(8)}.part")
+    unfinished = target.with_name(UNFINISHED.replace("*", secrets.token_hex(8)))
     try:
         try:
             _write_durably(unfinished, data)

@@ -141,6 +141,11 @@ def test_other_settings_need_another_folder(small: Any, tmp_path: Path) -> None:
         run(small.Tones(4), tmp_path / "other")
 
 
+def test_settings_at_their_defaults_do_not_identify_a_step(small: Any) -> None:
+    assert small.Tones().identity() == {"step": "tones", "version": 1, "settings": {}}
+    assert small.Tones(4, seed=2).identity()["settings"] == {"count": 4, "seed": 2}
+
+
 def test_what_is_dropped_is_counted_with_its_reason(small: Any, tmp_path: Path) -> None:
     trouble = ((1, "drop"), (2, "data"), (5, "bug"), (6, "nan"), (8, "twin"))
     run(small.Tones(12, trouble=trouble), tmp_path / "out")

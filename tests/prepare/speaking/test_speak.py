@@ -172,6 +172,25 @@ def test_a_talk_ends_before_a_turn_that_nobody_understands_but_a_tool_dialogue_i
     assert read_totals(tmp_path / "out")["retried"]["ended before a turn that was not understood"] == 1
 
 
+def test_a_slip_may_stand_in_a_long_record_but_not_in_a_short_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class SlippingEar(Ear):
+        def hear(self, samples: np.ndarray, expected: str, language: str) -> Heard:
+            return Heard(expected.replace("now", "no"), True)
+
+    monkeypatch.setattr(speak, "open_ear", lambda spec: SlippingEar())
+    long = tuple(
+        said("human", text) for text in ("Say it now then.", "This one is all right and rather long.", "So is this.")
+    )
+    records = [Record("long", "tools", long), Record("short", "tools", long[:1])]
+    source = scripts(tmp_path / "in", records)
+    assert [each.id for each in run(step(source, error_limit=0.1, clip_limit=0.34), tmp_path / "out")] == ["long"]
+    assert run(step(source, error_limit=0.1), tmp_path / "strict") == []
+    drops = [json.loads(line) for line in (tmp_path / "out" / "dropped.jsonl").read_text().splitlines()]
+    assert drops[0]["detail"] == "1 of the 4 words of the whole were heard otherwise"
+
+
 def test_nobody_listens_where_no_ear_is_named(tmp_path: Path) -> None:
     records = [Record("r", "asr", (said("human", "This is mumbled."),))]
     spoken = run(replace(step(scripts(tmp_path / "in", records)), ear=""), tmp_path / "out")

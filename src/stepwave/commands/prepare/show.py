@@ -46,4 +46,6 @@ def show(
         print_json(surveyed.as_json())
     else:
         total = surveyed.total
-        typer.echo(f"{total.records} records, {total.hours:.2f} h, {total.named_voices} voices: {target}")
+        typer.echo(
+            f"{total.records} records, {total.different_seconds / 3600:.2f} h, {total.named_voices} voices: {target}"
+        )

@@ -27,7 +27,10 @@ def speak(
             help="Who listens: along:FOLDER (Whisper base reads along), whisper:FOLDER, stepwave:MODEL; '' for nobody."
         ),
     ] = "along:runs/nano/starting/whisper-base",
-    error_limit: Annotated[float, typer.Option(help="Most errors per word of a clip that is kept.")] = 0.1,
+    error_limit: Annotated[float, typer.Option(help="Most errors per word of a record that is kept.")] = 0.1,
+    clip_limit: Annotated[
+        float | None, typer.Option(help="Most errors per word of a single clip; the same as of a record by default.")
+    ] = None,
     tries: Annotated[int, typer.Option(help="How often a clip is spoken before its record is dropped.")] = 2,
     surroundings: Annotated[float, typer.Option(help="Share of human turns heard in a room or among noise.")] = 0.0,
     rooms: Annotated[
@@ -61,6 +64,7 @@ def speak(
         starting,
         ear,
         error_limit=error_limit,
+        clip_limit=clip_limit,
         tries=tries,
         surroundings=Surroundings(surroundings, rooms),
         noises=noises,

@@ -48,7 +48,7 @@ class PartReport:
     records: int
     clips: int
     seconds: float
-    """Sound in the records, in seconds."""
+    """Sound in the records, in seconds; what several share counts once."""
     dropped: Mapping[str, int] = field(default_factory=dict)
     retried: Mapping[str, int] = field(default_factory=dict)
     cpu_seconds: float = 0.0
@@ -147,12 +147,13 @@ def _store(part: Part, outcomes: list[Outcome], folder: Path, codec: Codec, cpu:
         for each in losses
     )
     replace_file(dropped_path(target, part.number), drops.encode())
+    clips = {clip.id: clip.seconds for record in kept for clip in record.clips}
     report = PartReport(
         part.number,
         len(part.rows),
         len(kept),
-        sum(len(record.clips) for record in kept),
-        round(sum(record.seconds for record in kept), 3),
+        len(clips),
+        round(sum(clips.values()), 3),
         dict(sorted(Counter(each.reason for each in losses).items())),
         dict(sorted(retried.items())),
         round(_cpu_seconds() - cpu, 3),

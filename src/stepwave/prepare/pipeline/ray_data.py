@@ -15,6 +15,9 @@ from stepwave.facts.errors import MissingExtraError, StepwaveError
 from stepwave.prepare.pipeline.parts import Codec, Part, PartReport, work_at
 from stepwave.prepare.pipeline.steps import Step
 
+_QUIET = {"logging_level": "ERROR", "log_to_driver": False}
+"""Progress is told by the pipeline, the same for every place of work."""
+
 
 @dataclass(frozen=True)
 class RayData:
@@ -36,11 +39,16 @@ class RayData:
             return
         started = not ray.is_initialized()
         if started:
-            ray.init(num_cpus=self.count if "RAY_ADDRESS" not in os.environ else None, include_dashboard=False)
+            ray.init(
+                num_cpus=self.count if "RAY_ADDRESS" not in os.environ else None, include_dashboard=False, **_QUIET
+            )
         try:
             ray.data.DataContext.get_current().enable_progress_bars = False
             done = ray.data.from_items(packed, override_num_blocks=len(packed)).map(
-                _Actor, fn_constructor_args=(step, str(folder.resolve()), codec), concurrency=self.count, num_cpus=1
+                _Actor,
+                fn_constructor_args=(step, str(folder.resolve()), codec),
+                compute=ray.data.ActorPoolStrategy(size=self.count),
+                num_cpus=1,
             )
             for row in done.iter_rows():
                 outcome = pickle.loads(row["report"])

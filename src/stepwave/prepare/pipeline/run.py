@@ -18,6 +18,7 @@ from stepwave.data.manifests import MANIFEST, read_line, write_line
 from stepwave.data.records import Record
 from stepwave.facts.errors import ConfigError
 from stepwave.prepare.pipeline.parts import (
+    PARTS,
     Codec,
     Part,
     PartReport,
@@ -26,7 +27,7 @@ from stepwave.prepare.pipeline.parts import (
     records_path,
 )
 from stepwave.prepare.pipeline.steps import Step
-from stepwave.signal.atomic import replace_file
+from stepwave.signal.atomic import UNFINISHED, replace_file
 
 STEP: Final = "step.json"
 REPORT: Final = "report.json"
@@ -148,8 +149,9 @@ def _join(step: Step, folder: Path, reports: list[PartReport], identity: dict[st
     last: Counter[str] = Counter()
     partial = folder / f"{MANIFEST}.partial"
     losses = folder / f"{DROPPED}.partial"
-    records, seconds, clips = 0, 0.0, 0
-    voices: Counter[str] = Counter()
+    records, seconds = 0, 0.0
+    clips: set[str] = set()
+    voices: set[str] = set()
     kinds: Counter[str] = Counter()
     with partial.open("w", encoding="utf-8") as manifest, losses.open("w", encoding="utf-8") as drops:
         for report in reports:
@@ -164,15 +166,20 @@ def _join(step: Step, folder: Path, reports: list[PartReport], identity: dict[st
                         drops.write(json.dumps({"id": record.id, "reason": reason, "detail": ""}) + "\n")
                         continue
                     manifest.write(write_line(record, folder))
-                    records, seconds, clips = records + 1, seconds + record.seconds, clips + len(record.clips)
+                    records += 1
                     kinds[record.kind] += 1
-                    voices.update(clip.voice for clip in record.clips if clip.voice)
+                    new = {clip.id: clip for clip in record.clips if clip.id not in clips}
+                    clips.update(new)
+                    seconds += sum(clip.seconds for clip in new.values())
+                    voices.update(clip.voice for clip in new.values() if clip.voice)
     losses.replace(folder / DROPPED)
+    for unfinished in (folder / PARTS).glob(UNFINISHED):  # of runs that were killed while they wrote
+        unfinished.unlink(missing_ok=True)
     totals = {
         **identity,
         "rows": sum(report.rows for report in reports),
         "records": records,
-        "clips": clips,
+        "clips": len(clips),
         "hours": round(seconds / 3600, 4),
         "kinds": dict(sorted(kinds.items())),
         "voices": len(voices),

@@ -9,7 +9,7 @@ import hashlib
 import json
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar, TypeAlias
@@ -87,7 +87,10 @@ class Step:
         return lambda record: None
 
     def identity(self) -> dict[str, Any]:
-        """Name, version and settings as JSON values; a manifest that the step reads counts by its digest."""
+        """Name, version and settings as JSON values; a manifest that the step reads counts by its digest.
+
+        Settings at their defaults are left out, so that a new one does not disown what was made before it.
+        """
         return {"step": self.name, "version": self.version, "settings": _described(self)}
 
 
@@ -156,9 +159,17 @@ def short_digest(*values: object) -> str:
     return hashlib.sha256(json.dumps(values, ensure_ascii=False, default=str).encode()).hexdigest()[:16]
 
 
+def _default(setting: Field[Any]) -> Any:
+    return setting.default if setting.default_factory is MISSING else setting.default_factory()
+
+
 def _described(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        return {each.name: _described(getattr(value, each.name)) for each in fields(value)}
+        return {
+            each.name: _described(content)
+            for each in fields(value)
+            if (content := getattr(value, each.name)) != _default(each)
+        }
     if isinstance(value, Path):
         is_manifest = value.name == MANIFEST or (value / MANIFEST).is_file()
         return f"manifest {manifest_digest(value)}" if is_manifest else value.name

@@ -89,6 +89,8 @@ class Figures:
     """Turns with text by their number of words."""
     errors: WordErrorCounts = field(default_factory=WordErrorCounts)
     """Of clips that were listened to."""
+    different: dict[int, float] = field(default_factory=dict)
+    """Seconds by clip (a hash of its id), so that what several records share can be counted once."""
 
     def add(self, record: Record) -> None:
         """Count one record."""
@@ -121,6 +123,7 @@ class Figures:
 
     def _add_clip(self, clip: Clip) -> None:
         self.clips += 1
+        self.different[hash(clip.id)] = clip.seconds
         if not clip.file:
             self.unmade += 1
         self.voices.add(clip.voice or UNNAMED, clip.seconds)
@@ -140,9 +143,9 @@ class Figures:
                 mine.update(theirs)
 
     @property
-    def hours(self) -> float:
-        """Sound in hours."""
-        return self.seconds / 3600
+    def different_seconds(self) -> float:
+        """Sound in clips that differ, however many records share them."""
+        return sum(self.different.values())
 
     @property
     def named_voices(self) -> int:
@@ -162,7 +165,9 @@ class Figures:
         return {
             "records": self.records,
             "clips": self.clips,
-            "hours": round(self.hours, 4),
+            "different_clips": len(self.different),
+            "hours": round(self.seconds / 3600, 4),
+            "different_hours": round(self.different_seconds / 3600, 4),
             "words": self.words,
             "spoken_turns_without_sound": self.unmade,
             "clips_without_length": self.unmeasured,

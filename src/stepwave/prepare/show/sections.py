@@ -37,7 +37,10 @@ def headline(survey: Survey) -> Html:
     figures = survey.total
     kinds = len(figures.kinds)
     shown = [("records", number(figures.records), f"of {kinds} kind{'s' * (kinds != 1)}")]
-    shown.append(("sound", duration(figures.seconds), f"in {number(figures.clips)} clips"))
+    clips = f"in {number(len(figures.different))} clips"
+    if len(figures.different) < figures.clips:
+        clips += f"; {duration(figures.seconds)} with what records share"
+    shown.append(("sound", duration(figures.different_seconds), clips))
     if figures.top_voice is not None:
         name, share = figures.top_voice
         shown.append(("voices", number(figures.named_voices), f"{percent(share)} of sound: {name}"))

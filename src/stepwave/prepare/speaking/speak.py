@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 
 from stepwave.data.manifests import read_manifest
-from stepwave.data.records import Clip, Record, Turn
+from stepwave.data.records import ERRORS, WORDS, Clip, Record, Turn
 from stepwave.facts.errors import ConfigError, ServiceError
 from stepwave.prepare.engines.bank import VoiceBank
 from stepwave.prepare.engines.contract import SYNTHESIS_RATE, Samples, ShiftedVoice
@@ -55,7 +55,9 @@ class Speak(Step):
     ear: str
     """Who listens (see `check.open_ear`); empty for nobody: nothing is checked then, and records say so."""
     error_limit: float = 0.1
-    """Most errors per word of a clip that is kept."""
+    """Most errors per word, of a record as a whole and of each of its clips."""
+    clip_limit: float | None = None
+    """Most errors per word of a single clip, if other than of a record: in a long one a slip may stand."""
     tries: int = 2
     """How often a clip is spoken before its record is dropped."""
     seconds: tuple[float, float] = (0.25, 28.0)
@@ -152,6 +154,10 @@ class _Speaker:
                 break
             sounds[clip.id] = Sound(samples, SYNTHESIS_RATE)
             turns.append(replace(turn, clip=clip))
+        heard = [turn.clip.attributes for turn in turns if turn.clip is not None and turn.clip.id in sounds]
+        errors, words = (sum(each.get(what, 0) for each in heard) for what in (ERRORS, WORDS))
+        if errors > self.step.error_limit * words:
+            raise MisheardError(f"{errors} of the {words} words of the whole were heard otherwise")
         details = {name: value for name, value in row.details.items() if name != CAST}
         return Kept(replace(row, turns=tuple(turns), details=details), sounds, tuple(retried))
 
@@ -180,7 +186,7 @@ class _Speaker:
                 break
             verdict = listen(self.ear, samples, turn.text, language)
             attributes |= verdict.attributes()
-            if verdict.passes(step.error_limit):
+            if verdict.passes(step.error_limit if step.clip_limit is None else step.clip_limit):
                 break
             if attempt + 1 == step.tries:
                 raise MisheardError(f"{voice}: {turn.text!r} was heard as {verdict.heard.text!r}")
