@@ -92,7 +92,7 @@ class NanoCorpus:
         yield from self._spoken(
             "readings",
             lambda: Texts(
-                read, 1, "en", {"tts": 1.0}, self._many(700), self.seed, Lengths(4, 16), licence="public domain"
+                read, 1, "en", {"tts": 1.0}, self._many(500), self.seed, Lengths(4, 16), licence="public domain"
             ),
             assistant=(LibraryVoice(ASSISTANT),),
         )
@@ -104,7 +104,7 @@ class NanoCorpus:
         yield from self._spoken(
             "human-sentences",
             lambda: Texts(
-                short, 1, "en", {"asr": 1.0}, self._many(280), self.seed + 1, Lengths(6, 14), licence=TATOEBA
+                short, 1, "en", {"asr": 1.0}, self._many(160), self.seed + 1, Lengths(6, 14), licence=TATOEBA
             ),
             human=library("human"),
         )
@@ -115,7 +115,7 @@ class NanoCorpus:
         for name, kind, direction in directions:
             yield from self._spoken(
                 f"translations-{name}",
-                partial(Translations, short, ("en", "zh"), direction, {kind: 1.0}, self._many(350), self.seed),
+                partial(Translations, short, ("en", "zh"), direction, {kind: 1.0}, self._many(250), self.seed),
                 assistant=(LibraryVoice(ASSISTANT),),
                 tries=1,
             )

@@ -92,7 +92,7 @@ class AnswerSamples(Step):
     def identity(self) -> dict[str, Any]:
         """The base's, with a digest of the model's weights and without the device."""
         identity = super().identity()
-        del identity["settings"]["device"]
+        identity["settings"].pop("device", None)
         identity["settings"]["weights"] = _weights(locate(self.model))
         return identity
 
