@@ -140,6 +140,16 @@ class Record:
         return replace(self, turns=tuple(turns))
 
 
+def speech_in(record: Record) -> Record | None:
+    """The recording that a record to be learnt from is about, as `speech`; None where it is not about one recording.
+
+    `speech` is one already, `asr` is one with its words as the answer.
+    """
+    if record.kind not in ("speech", "asr") or len(record.clips) != 1 or record.turns[0].clip is None:
+        return None
+    return replace(record, kind="speech", turns=record.turns[:1])
+
+
 def to_json(value: Record | Turn | Clip | Call) -> dict[str, Any]:
     """As JSON values; what has its default value is left out."""
     written: dict[str, Any] = {}

@@ -151,7 +151,7 @@ class NanoCorpus:
         yield Stage(
             "scenes",
             lambda: Scenes(
-                self.folder / "sounds", self._many(4_000), self.folder / "sentences", rooms="noise", seed=self.seed
+                self.folder / "sounds", self._many(4_900), self.folder / "sentences", rooms="noise", seed=self.seed
             ),
             final=True,
         )

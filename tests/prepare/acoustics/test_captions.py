@@ -12,10 +12,11 @@ import pytest
 
 from stepwave.data.manifests import MANIFEST, read_clip, read_manifest
 from stepwave.data.records import Clip, Record, Turn
-from stepwave.facts.errors import ConfigError
+from stepwave.facts.errors import ConfigError, DataError
 from stepwave.prepare.acoustics.aspects import ASPECTS, ask, aspects_of, describe, melody_of, with_article
 from stepwave.prepare.acoustics.captions import Captions
 from stepwave.prepare.acoustics.phrases import phrase_table, phrasings
+from stepwave.prepare.acoustics.stock import Stock
 from stepwave.prepare.pipeline.processes import Processes
 from stepwave.prepare.pipeline.run import read_totals, run_step
 
@@ -244,3 +245,20 @@ def test_what_cannot_be_used_is_dropped_with_a_reason(stored: Callable[..., Path
 def test_impossible_settings_are_refused(wrong: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="captions: "):
         Captions(tmp_path, **wrong)
+
+
+def test_transcriptions_are_speech_too(speech: Path, tmp_path: Path) -> None:
+    records = [
+        replace(record, kind="asr", turns=(*record.turns, Turn("assistant", record.turns[0].text)))
+        for record in read_manifest(speech)
+    ]
+    written = write_manifest(tmp_path / "asr", records)
+    captions = [record for record in made(Captions(written), tmp_path / "out") if record.kind == "caption"]
+    assert [record.turns[0].clip for record in captions] == [record.turns[0].clip for record in records]
+
+
+def test_a_manifest_without_speech_is_told(sounds: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no records of the kind speech or asr"):
+        made(Captions(sounds), tmp_path / "out")
+    with pytest.raises(DataError, match="holds no speech of up to 9 s"):
+        Stock.read(sounds, sounds)

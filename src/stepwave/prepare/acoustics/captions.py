@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 
 from stepwave.data.manifests import read_clip, read_manifest
-from stepwave.data.records import Clip, Record, Turn
+from stepwave.data.records import Clip, Record, Turn, speech_in
 from stepwave.facts.errors import ConfigError, DataError
 from stepwave.prepare.acoustics.aspects import ASPECTS, ask, aspects_of, describe, melody_of
 from stepwave.prepare.acoustics.mixing import (
@@ -43,6 +43,7 @@ class Captions(Step):
     """Settings of the step."""
 
     name: ClassVar[str] = "captions"
+    version: ClassVar[int] = 2
 
     speech: Path
     """Manifest of `speech` records, best with what the step `measure` adds."""
@@ -73,9 +74,10 @@ class Captions(Step):
     def rows(self) -> Iterator[Record]:
         """The speech, each with the sound to mix behind it as a second turn where one was drawn."""
         sounds = sounds_by_split(self.sounds) if self.sounds is not None else {}
-        for record in read_manifest(self.speech):
-            if record.kind != "speech" or len(record.clips) != 1:
-                continue
+        speech = [found for record in read_manifest(self.speech) if (found := speech_in(record)) is not None]
+        if not speech:
+            raise DataError(f"{self.speech} holds no records of the kind speech or asr with sound; name one that does")
+        for record in speech:
             chooser = drawing(self.seed, record.id, "sound")
             known = sounds.get(record.split, {})
             # A recipe that is there already says all that is heard; nothing is added to it.

@@ -60,6 +60,7 @@ class Scenes(Step):
     """Settings of the step."""
 
     name: ClassVar[str] = "scenes"
+    version: ClassVar[int] = 2
     part_size: ClassVar[int] = 32
 
     sounds: Path

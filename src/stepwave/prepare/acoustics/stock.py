@@ -7,7 +7,7 @@ from random import Random
 from typing import Final
 
 from stepwave.data.manifests import read_manifest
-from stepwave.data.records import Record
+from stepwave.data.records import Record, speech_in
 from stepwave.facts.errors import DataError
 from stepwave.prepare.acoustics.sounds import SPEECH, alike, places, sound_kind
 
@@ -50,8 +50,13 @@ class Stock:
         """From manifests. Raises DataError where there are no sounds with exactly one label."""
         speakers: dict[str, list[Record]] = {}
         for record in read_manifest(speech) if speech is not None else ():
-            if record.kind == "speech" and len(record.clips) == 1 and record.seconds <= LONGEST_SPEECH_SECONDS:
-                speakers.setdefault(record.split, []).append(record)
+            found = speech_in(record)
+            if found is not None and found.seconds <= LONGEST_SPEECH_SECONDS:
+                speakers.setdefault(found.split, []).append(found)
+        if speech is not None and not speakers:
+            raise DataError(
+                f"{speech} holds no speech of up to {LONGEST_SPEECH_SECONDS:g} s (kinds speech and asr) for scenes"
+            )
         return cls(sounds_by_split(sounds), speakers)
 
     def draw_split(self, chooser: Random) -> str:
