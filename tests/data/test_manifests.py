@@ -77,7 +77,7 @@ def ramp(folder: Path) -> Path:
     return folder / "ramp.wav"
 
 
-@pytest.mark.parametrize(("start", "seconds"), [(0.0, 0.0), (0.0, 0.5), (0.5, 0.25), (1.5, 0.5)])
+@pytest.mark.parametrize(("start", "seconds"), [(0.0, 0.0), (0.0, 0.5), (0.5, 0.25), (1.5, 0.5), (0.75, 0.0)])
 def test_a_clip_is_the_stretch_that_it_names(tmp_path: Path, start: float, seconds: float) -> None:
     path = ramp(tmp_path)
     whole, _ = read_clip(Clip("c", str(path)))

@@ -63,23 +63,23 @@ def read_clip(clip: Clip, sample_rate: int | None = INPUT_SAMPLE_RATE) -> tuple[
 
     Raises AudioError where the sound is missing or damaged.
     """
+    stretch = bool(clip.start and clip.seconds and not clip.size)
     try:
-        if clip.size:
-            audio = read_audio(clip_bytes(clip), sample_rate=sample_rate)
-        elif clip.start:
+        if stretch:
             audio = read_segment(clip.file, clip.start, clip.seconds, sample_rate)
         else:
-            audio = read_audio(clip.file, sample_rate=sample_rate)
+            audio = read_audio(clip_bytes(clip) if clip.size else clip.file, sample_rate=sample_rate)
     except AudioFormatError as problem:
         raise AudioFormatError(f"clip {clip.id} in {clip.file}: {problem}") from None
     except AudioTooLongError:
-        if clip.size or not clip.seconds:
+        if clip.size or clip.start or not clip.seconds:
             raise
-        audio = read_segment(clip.file, 0.0, clip.seconds, sample_rate)
+        audio, stretch = read_segment(clip.file, 0.0, clip.seconds, sample_rate), True
     samples = audio.samples
-    if (clip.size or not clip.start) and clip.seconds and (clip.start or clip.seconds < audio.seconds - 1e-3):
+    if not stretch and (clip.start or clip.seconds):
         first = round(clip.start * audio.sample_rate)
-        samples = np.ascontiguousarray(samples[first : first + round(clip.seconds * audio.sample_rate)])
+        last = first + round(clip.seconds * audio.sample_rate) if clip.seconds else len(samples)
+        samples = np.ascontiguousarray(samples[first:last])
     return samples, audio.sample_rate
 
 
