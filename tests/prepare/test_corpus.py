@@ -71,5 +71,5 @@ def test_the_command_lists_its_stages(
     arguments = ("--data", shared_data, "--starting", starting, "--to", tmp_path / "out")
     listed = program("prepare", "corpus", *arguments, "--stage", "list")
     assert "scenes" in listed.out.splitlines()
-    assert "sounds  (on the way)" in listed.out.splitlines()
+    assert "measured  (on the way)" in listed.out.splitlines()
     assert "no stage called dreams" in program("prepare", "corpus", *arguments, "--stage", "dreams").complaint

@@ -80,7 +80,7 @@ class NanoCorpus:
 
     def _recorded(self) -> Iterator[Stage]:
         """People, and sounds of the world."""
-        yield Stage("sounds", lambda: Ingest("esc10-ogg", self.data / "esc10"))
+        yield Stage("sounds", lambda: Ingest("esc10-ogg", self.data / "esc10"), final=True)
         for corpus in ("librispeech-251", "asterisk-en"):
             yield Stage(f"{corpus}-all", partial(Ingest, corpus, self.data / corpus))
             yield Stage(corpus, partial(Filter, self.folder / f"{corpus}-all"))

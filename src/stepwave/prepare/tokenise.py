@@ -29,7 +29,7 @@ class Tokenise(Step):
     """Settings of the step."""
 
     name: ClassVar[str] = "tokenise"
-    part_size: ClassVar[int] = 128
+    part_size: ClassVar[int] = 32
 
     manifest: Path
     model: str = "nano"

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from stepwave.commands.prepare.running import OnRay, Seed, StoredAs, Workers, run
+from stepwave.commands.prepare.show import show
 
 
 def corpus(
@@ -27,7 +28,8 @@ def corpus(
 ) -> None:
     """Make the corpus that nano learns from: about 20 hours in all record kinds that make sense in English.
 
-    Stages that are done are kept; stopped at any moment, it goes on where it was.
+    Stages that are done are kept; stopped at any moment, it goes on where it was. When all are done, a page about what
+    is learnt from lies beside them (`page.html`).
 
     Example: stepwave prepare corpus --scale 0.02 --to runs/small
     """
@@ -46,3 +48,5 @@ def corpus(
         if name in wanted:
             typer.echo(f"== {name}")
             run(stages[name].step(), to / name, workers, ray, codec)
+    if stage is None:
+        show([to / each.name for each in stages.values() if each.final], to / "page.html")
