@@ -76,7 +76,8 @@ def read_clip(clip: Clip, sample_rate: int | None = INPUT_SAMPLE_RATE) -> tuple[
             raise
         audio, stretch = read_segment(clip.file, 0.0, clip.seconds, sample_rate), True
     samples = audio.samples
-    if not stretch and (clip.start or clip.seconds):
+    # Lengths are rounded in a manifest: a millisecond less is the whole sound.
+    if not stretch and (clip.start or 0 < clip.seconds < audio.seconds - 1e-3):
         first = round(clip.start * audio.sample_rate)
         last = first + round(clip.seconds * audio.sample_rate) if clip.seconds else len(samples)
         samples = np.ascontiguousarray(samples[first:last])
