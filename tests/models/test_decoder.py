@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from stepwave.facts.errors import ConfigError
-from stepwave.models.decoder import Decoder, DecoderConfig, packed_mask, packed_positions
+from stepwave.layers.packed_documents import PackedDocuments
+from stepwave.models.decoder import Decoder, DecoderConfig
 
 
 @pytest.fixture(params=[True, False], ids=["qwen", "llama"])
@@ -45,15 +46,10 @@ def test_packed_sequences_equal_each_alone(decoder: Decoder) -> None:
     parts = [ids(5), ids(8), ids(2)]
     segments = torch.tensor([[1] * 5 + [2] * 8 + [3] * 2 + [0] * 3])
     row = torch.cat([*parts, torch.zeros(3, dtype=torch.long)])[None]
-    hidden = decoder(decoder.embed(row), packed_positions(segments), mask=packed_mask(segments))[0]
+    hidden = decoder(decoder.embed(row), mask=PackedDocuments(segments))[0]
     for part, got in zip(parts, hidden.split([5, 8, 2, 3])[:3], strict=True):
         torch.testing.assert_close(got, decoder(decoder.embed(part[None]))[0], rtol=1e-4, atol=1e-4)
     assert hidden.isfinite().all()
-
-
-def test_positions_start_again_in_every_packed_sequence() -> None:
-    segments = torch.tensor([[1, 1, 2, 2, 2, 0], [1, 2, 3, 3, 0, 0]])
-    assert packed_positions(segments).tolist() == [[0, 1, 0, 1, 2, 0], [0, 0, 0, 1, 0, 1]]
 
 
 def test_no_position_depends_on_a_later_one(decoder: Decoder) -> None:

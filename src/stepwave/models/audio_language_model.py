@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from stepwave.facts.errors import ConfigError, TemplateError
 from stepwave.facts.tokens import SpecialTokens
 from stepwave.layers.cache import KVCache
+from stepwave.layers.packed_documents import PackedDocuments
 from stepwave.models.adaptor import Adaptor, adaptor_lengths
 from stepwave.models.decoder import Decoder
 from stepwave.models.encoder import AudioEncoder
@@ -108,7 +109,7 @@ class AudioLanguageModel(nn.Module):
         audio: Sequence[Tensor] = (),
         *,
         positions: Tensor | None = None,
-        mask: Tensor | None = None,
+        mask: Tensor | PackedDocuments | None = None,
     ) -> Tensor:
         """Training: ids [b, s] and rows of sound -> hidden states [b, s, h]; `positions`, `mask` as
         `Decoder.forward`."""

@@ -18,10 +18,12 @@ from typing import cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from stepwave.facts.errors import ConfigError
 from stepwave.layers.cache import KVCache
 from stepwave.layers.grouped_attention import LONGEST, grouped_causal_attention
+from stepwave.layers.packed_documents import PackedDocuments
 from stepwave.layers.rotary import rotary_table, rotate
 from stepwave.models.quantised_linear import QuantisedWeight
 
@@ -103,7 +105,7 @@ class DecoderAttention(nn.Module):
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
-        self.heads, self.kv_heads, self.head_dim = config.heads, config.kv_heads, config.head_dim
+        self.head_dim = config.head_dim
         h, q, kv = config.hidden_size, config.heads * config.head_dim, config.kv_heads * config.head_dim
         self.q_proj = nn.Linear(h, q, bias=config.qkv_bias)
         self.k_proj = nn.Linear(h, kv, bias=config.qkv_bias)
@@ -114,22 +116,25 @@ class DecoderAttention(nn.Module):
         self,
         x: Tensor,
         rotary: tuple[Tensor, Tensor],
-        mask: Tensor | None,
+        mask: Tensor | PackedDocuments | None,
         causal: bool,
         cache: KVCache | None,
         layer: int,
     ) -> Tensor:
         """[b, s, h] -> [b, s, h]; `mask` (boolean, True = visible) or `causal` says what each position sees."""
         b, s, _ = x.shape
-        q = rotate(self.q_proj(x).view(b, s, self.heads, self.head_dim).transpose(1, 2), *rotary)
-        k = rotate(self.k_proj(x).view(b, s, self.kv_heads, self.head_dim).transpose(1, 2), *rotary)
-        v = self.v_proj(x).view(b, s, self.kv_heads, self.head_dim).transpose(1, 2)
+        # The number of heads follows from the projections: under tensor parallelism each rank has some of them.
+        q = rotate(self.q_proj(x).view(b, s, -1, self.head_dim).transpose(1, 2), *rotary)
+        k = rotate(self.k_proj(x).view(b, s, -1, self.head_dim).transpose(1, 2), *rotary)
+        v = self.v_proj(x).view(b, s, -1, self.head_dim).transpose(1, 2)
         if cache is not None:
             k, v = cache.write(layer, k, v)
-        if causal and cache is None and x.device.type == "cpu" and torch.is_grad_enabled() and s <= LONGEST:
+        if isinstance(mask, PackedDocuments):
+            out = mask.attend(q, k, v)
+        elif causal and cache is None and x.device.type == "cpu" and torch.is_grad_enabled() and s <= LONGEST:
             out = grouped_causal_attention(q, k, v)
         else:
-            grouped = self.heads != self.kv_heads
+            grouped = q.shape[1] != k.shape[1]
             out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=grouped)
         result: Tensor = self.o_proj(out.transpose(1, 2).reshape(b, s, -1))
         return result
@@ -164,7 +169,7 @@ class DecoderBlock(nn.Module):
         self,
         x: Tensor,
         rotary: tuple[Tensor, Tensor],
-        mask: Tensor | None,
+        mask: Tensor | PackedDocuments | None,
         causal: bool,
         cache: KVCache | None,
         layer: int,
@@ -192,6 +197,9 @@ class Decoder(nn.Module):
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
         self.config = config
+        self.recompute = False
+        """Training: compute each block again in the backward pass instead of keeping what it needs (activation
+        checkpointing)."""
         self.model = DecoderStack(config)
         self.lm_head = None if config.tied else nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         self.apply(self._initialise)
@@ -225,7 +233,7 @@ class Decoder(nn.Module):
         embeddings: Tensor,
         positions: Tensor | None = None,
         *,
-        mask: Tensor | None = None,
+        mask: Tensor | PackedDocuments | None = None,
         cache: KVCache | None = None,
         counts: list[int] | None = None,
     ) -> Tensor:
@@ -234,7 +242,8 @@ class Decoder(nn.Module):
         `positions` [b, s] or [s]: rotary positions; by default they count on from what the cache holds (from 0
         without one).
         `mask`: boolean, True = visible, broadcastable to [b, heads, s, t]; by default plain causal. Rows padded on
-        the right need no mask, since no real position sees what comes after it; packed sequences take `packed_mask`.
+        the right need no mask, since no real position sees what comes after it; packed rows take `PackedDocuments`,
+        whose positions are then used by default.
         `cache`: keys and values are appended to it and its rows' earlier positions are seen; then `mask` must stay
         None.
         `counts`: with a cache, how many of the s positions of each row are real (right padding behind them is not
@@ -256,6 +265,8 @@ class Decoder(nn.Module):
             )
         if cache is not None:
             mask, causal = cache.begin(s, counts, device)
+        if positions is None and isinstance(mask, PackedDocuments):
+            positions = mask.positions
         if positions is None:
             positions = torch.arange(s, device=device) + torch.tensor(start, device=device).unsqueeze(1)
         cosines, sines = rotary_table(positions, self.config.head_dim, self.config.rope_theta)
@@ -263,7 +274,10 @@ class Decoder(nn.Module):
         rotary = (cosines.unsqueeze(-3), sines.unsqueeze(-3))
         x = embeddings
         for index, block in enumerate(self.model.layers):
-            x = block(x, rotary, mask, causal, cache, index)
+            if self.recompute and torch.is_grad_enabled():
+                x = cast(Tensor, checkpoint(block, x, rotary, mask, causal, cache, index, use_reentrant=False))
+            else:
+                x = block(x, rotary, mask, causal, cache, index)
         if cache is not None:
             cache.commit()
         result: Tensor = self.model.norm(x)
@@ -284,24 +298,3 @@ def project(layer: nn.Module, hidden: Tensor, rows: slice | None) -> Tensor:
         return layer.scores(hidden, rows)
     weight = cast(nn.Linear | nn.Embedding, layer).weight
     return F.linear(hidden, weight if rows is None else weight[rows])
-
-
-def packed_mask(segments: Tensor) -> Tensor:
-    """Visibility for sequences packed into one row: `segments` [b, s] numbers each position's sequence, from 1; 0 is
-    padding.
-
-    Returns booleans [b, 1, s, s]: causal and inside one sequence. Padding sees itself and its like, so that no row of
-    the softmax is empty (an empty one would be nan, and nan spreads through gradients).
-    """
-    same = segments.unsqueeze(2) == segments.unsqueeze(1)
-    s = segments.shape[1]
-    earlier = torch.ones(s, s, dtype=torch.bool, device=segments.device).tril()
-    return (same & earlier).unsqueeze(1)
-
-
-def packed_positions(segments: Tensor) -> Tensor:
-    """Rotary positions [b, s] that start at 0 in every packed sequence of `segments` [b, s]."""
-    index = torch.arange(segments.shape[1], device=segments.device).expand_as(segments)
-    starts = torch.ones_like(segments, dtype=torch.bool)
-    starts[:, 1:] = segments[:, 1:] != segments[:, :-1]
-    return index - torch.where(starts, index, 0).cummax(dim=1).values
