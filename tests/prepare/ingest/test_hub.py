@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from stepwave.data.languages import language_code
 from stepwave.data.manifests import read_clip, read_manifest
 from stepwave.facts.errors import ConfigError, DataError, MissingExtraError
 from stepwave.prepare.ingest.hub import IngestHub
-from stepwave.prepare.ingest.languages import language_code
 from stepwave.prepare.ingest.listening import Rules
 from stepwave.prepare.pipeline.processes import Processes
 from stepwave.prepare.pipeline.run import read_totals, run_step

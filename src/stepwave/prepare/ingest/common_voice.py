@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from stepwave.data.languages import language_code
 from stepwave.prepare.ingest.entries import Answer, Entry, LayoutError, Place, gender, known
-from stepwave.prepare.ingest.languages import language_code
 from stepwave.prepare.ingest.tables import read_table
 
 _PARTS = ("train", "dev", "test", "validated", "other", "invalidated")

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from stepwave.data.languages import language_code
 from stepwave.data.records import Clip, Kind, Record, Turn
 from stepwave.facts.errors import DataError
-from stepwave.prepare.ingest.languages import language_code
 from stepwave.prepare.pipeline.steps import short_digest
 
 _SAFE = re.compile(r"[A-Za-z0-9_.-]{1,80}")

@@ -5,9 +5,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from stepwave.data.languages import language_code
 from stepwave.facts.errors import DataError
 from stepwave.prepare.ingest.entries import Answer, Entry, LayoutError, Place, Reader, gender, known, readable
-from stepwave.prepare.ingest.languages import language_code
 from stepwave.prepare.ingest.tables import read_pairs, read_table
 
 SOUND_ENDINGS: Final = (

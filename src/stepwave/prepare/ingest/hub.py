@@ -12,12 +12,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, Final
 
+from stepwave.data.languages import language_code
 from stepwave.data.records import Clip, Kind, Record, Turn
 from stepwave.facts.errors import ConfigError, DataError, MissingExtraError
 from stepwave.prepare.ingest.columns import Columns, find_columns
 from stepwave.prepare.ingest.corpora import CORPORA
 from stepwave.prepare.ingest.entries import row_id, split_of
-from stepwave.prepare.ingest.languages import language_code
 from stepwave.prepare.ingest.listening import Rules, listen
 from stepwave.prepare.pipeline.steps import Dropped, Outcome, Step, Worker, one_by_one
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from stepwave.data.languages import language_code
 from stepwave.facts.errors import DataError, MissingExtraError
 from stepwave.prepare.ingest.entries import Entry, LayoutError, Place, gender, known
-from stepwave.prepare.ingest.languages import language_code
 
 
 def prepared(place: Place) -> Iterator[Entry]:

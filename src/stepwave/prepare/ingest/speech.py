@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from stepwave.data.languages import language_code
 from stepwave.prepare.ingest.entries import Entry, LayoutError, Place, gender, known
-from stepwave.prepare.ingest.languages import language_code
 from stepwave.prepare.ingest.tables import read_pairs, read_table
 
 _LIBRISPEECH_PART = re.compile(r"(train|dev|test)-[a-z]+(-\d+)?")
