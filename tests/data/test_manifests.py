@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 
@@ -103,3 +104,14 @@ def test_sound_that_is_gone_or_damaged_is_told(tmp_path: Path) -> None:
     (tmp_path / "x.wav").write_bytes(b"not a sound")
     with pytest.raises(AudioFormatError, match="clip c in"):
         read_clip(Clip("c", str(tmp_path / "x.wav")))
+
+
+def test_a_clip_is_read_from_a_store_as_from_a_file(tmp_path: Path) -> None:
+    path = ramp(tmp_path)
+    fsspec.filesystem("memory").pipe("/clips/ramp.wav", path.read_bytes())
+    for start, seconds in ((0.0, 0.0), (0.5, 0.25), (0.0, 0.5), (1.5, 0.0)):
+        near, _ = read_clip(Clip("c", str(path), start=start, seconds=seconds))
+        far, _ = read_clip(Clip("c", "memory://clips/ramp.wav", start=start, seconds=seconds))
+        np.testing.assert_array_equal(near, far)
+    with pytest.raises(AudioNotFoundError, match=r"'memory://clips/x\.wav' cannot be read: there is no such file"):
+        read_clip(Clip("c", "memory://clips/x.wav"))

@@ -5,7 +5,7 @@
     FOLDER/report.json, dropped.jsonl, step.json
 
 Paths in a manifest are relative to its folder, so that a corpus can be moved as a whole; in memory they are absolute.
-Writing is the business of `prepare.pipeline`.
+A clip may lie at any address that fsspec opens (`data.addresses`). Writing is the business of `prepare.pipeline`.
 """
 
 import json
@@ -17,6 +17,7 @@ from typing import Final
 
 import numpy as np
 
+from stepwave.data.addresses import is_remote, read_bytes, reason, resolve
 from stepwave.data.records import Clip, Record, from_json, to_json
 from stepwave.facts.errors import AudioFormatError, AudioNotFoundError, AudioTooLongError, DataError
 from stepwave.facts.rates import INPUT_SAMPLE_RATE
@@ -47,9 +48,14 @@ def read_manifest(path: Path) -> Iterator[Record]:
                 raise DataError(f"{file}, line {number}: {problem}; run the step that made it again") from None
 
 
-def read_line(line: str, folder: Path) -> Record:
-    """One line of a manifest in `folder`."""
-    return from_json(json.loads(line)).with_clips(lambda clip: _absolute(clip, folder))
+def read_line(line: str | bytes, folder: Path | str) -> Record:
+    """One line of a manifest in `folder`, which may be an address.
+
+    Raises ValueError (no JSON) and DataError (no record, or one of a remote manifest that leads elsewhere).
+    """
+    record = from_json(json.loads(line))
+    where = str(folder.resolve()) if isinstance(folder, Path) else folder
+    return record.with_clips(lambda clip: replace(clip, file=resolve(clip.file, where)))
 
 
 def write_line(record: Record, folder: Path) -> str:
@@ -63,18 +69,19 @@ def read_clip(clip: Clip, sample_rate: int | None = INPUT_SAMPLE_RATE) -> tuple[
 
     Raises AudioError where the sound is missing or damaged.
     """
+    source = clip_bytes(clip) if clip.size or is_remote(clip.file) else clip.file
     stretch = bool(clip.start and clip.seconds and not clip.size)
     try:
         if stretch:
-            audio = read_segment(clip.file, clip.start, clip.seconds, sample_rate)
+            audio = read_segment(source, clip.start, clip.seconds, sample_rate)
         else:
-            audio = read_audio(clip_bytes(clip) if clip.size else clip.file, sample_rate=sample_rate)
+            audio = read_audio(source, sample_rate=sample_rate)
     except AudioFormatError as problem:
         raise AudioFormatError(f"clip {clip.id} in {clip.file}: {problem}") from None
     except AudioTooLongError:
         if clip.size or clip.start or not clip.seconds:
             raise
-        audio, stretch = read_segment(clip.file, 0.0, clip.seconds, sample_rate), True
+        audio, stretch = read_segment(source, 0.0, clip.seconds, sample_rate), True
     samples = audio.samples
     # Lengths are rounded in a manifest: a millisecond less is the whole sound.
     if not stretch and (clip.start or 0 < clip.seconds < audio.seconds - 1e-3):
@@ -87,22 +94,14 @@ def read_clip(clip: Clip, sample_rate: int | None = INPUT_SAMPLE_RATE) -> tuple[
 def clip_bytes(clip: Clip) -> bytes:
     """The stored sound of a clip, encoded as it is. Raises AudioNotFoundError."""
     try:
-        with open(clip.file, "rb") as file:
-            file.seek(clip.offset)
-            return file.read(clip.size or -1)
+        return read_bytes(clip.file, clip.offset, clip.size or None)
     except OSError as problem:
         raise AudioNotFoundError(
-            f"the sound of clip {clip.id} in {clip.file!r} cannot be read: {problem.strerror}; make it again"
+            f"the sound of clip {clip.id} in {clip.file!r} cannot be read: {reason(problem)}; make it again"
         ) from None
 
 
-def _absolute(clip: Clip, folder: Path) -> Clip:
-    if not clip.file or "://" in clip.file:
-        return clip
-    return replace(clip, file=os.path.normpath(os.path.join(folder.resolve(), clip.file)))
-
-
 def _relative(clip: Clip, folder: Path) -> Clip:
-    if not clip.file or "://" in clip.file:
+    if not clip.file or is_remote(clip.file):
         return clip
     return replace(clip, file=os.path.relpath(clip.file, folder.resolve()))

@@ -118,13 +118,14 @@ def check_audio_target(path: str | os.PathLike[str]) -> None:
     check_target(path)
 
 
-class _Memory(io.BytesIO):
+class Memory(io.BytesIO):
     """Bytes that stay where they are when a damaged file asks for an impossible place.
 
     An exception raised inside the decoder's callback could not reach us; it would be printed as a traceback.
     """
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """The new place, or the old one where there is no such place."""
         try:
             return super().seek(offset, whence)
         except (ValueError, OverflowError):
@@ -142,7 +143,7 @@ def _opened(source: Source, name: str, max_bytes: int) -> Iterator[BinaryIO]:
     """Give a seekable file with the source's bytes, at most `max_bytes`."""
     if isinstance(source, bytes | bytearray | memoryview):
         _check_bytes(len(source), name, max_bytes)
-        yield _Memory(source)
+        yield Memory(source)
     elif isinstance(source, str | os.PathLike):
         with _open_path(Path(source), name) as file:
             status = os.fstat(file.fileno())
@@ -167,7 +168,7 @@ def _open_path(path: Path, name: str) -> io.FileIO:
 
 
 def _drained(stream: BinaryIO | io.FileIO, name: str, max_bytes: int) -> BinaryIO:
-    held = _Memory()
+    held = Memory()
     try:
         while block := stream.read(2**20):
             held.write(block)

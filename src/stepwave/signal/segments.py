@@ -15,7 +15,7 @@ from stepwave.facts.errors import (
 )
 from stepwave.signal.containers import HEAD_BYTES, foreign_kind
 from stepwave.signal.decoding import MAX_CHANNELS, MAX_PEAK, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
-from stepwave.signal.files import MAX_SECONDS, Audio
+from stepwave.signal.files import MAX_SECONDS, Audio, Memory
 from stepwave.signal.resample import resample
 
 SLACK_SECONDS = 0.1
@@ -23,22 +23,29 @@ SLACK_SECONDS = 0.1
 
 
 def read_segment(
-    path: str, start: float, seconds: float, sample_rate: int | None = None, max_seconds: float = MAX_SECONDS
+    source: str | bytes,
+    start: float,
+    seconds: float,
+    sample_rate: int | None = None,
+    max_seconds: float = MAX_SECONDS,
 ) -> Audio:
-    """Read `seconds` of the recording at `path` from `start` on, its first channel, at `sample_rate` or its own.
+    """Read `seconds` of a recording from `start` on, its first channel, at `sample_rate` or its own.
+
+    `source` is a path, or the bytes of a recording.
 
     The rules are those of `read_audio`, but for the length of the recording, which has no bound. Raises
     AudioNotFoundError, AudioEmptyError (nothing there from `start` on), AudioFormatError (no recording, damaged, or it
     ends before the stretch does), AudioTooShortError (no samples left at the wanted rate), AudioTooLongError (more
     than `max_seconds`) and AudioValueError.
     """
+    path = source if isinstance(source, str) else "the recording"
     if seconds > max_seconds:
         raise AudioTooLongError(f"{path} from {start:g} s: {seconds:g} s are more than the {max_seconds:g} s allowed")
-    kind = unreadable_kind(path)
+    kind = unreadable_kind(source)
     if kind:
         raise AudioFormatError(f"{path} is {kind}; convert it to flac, ogg or wav first")
     try:
-        with soundfile.SoundFile(path) as sound:
+        with soundfile.SoundFile(source if isinstance(source, str) else Memory(source)) as sound:
             rate = int(sound.samplerate)
             if not MIN_SAMPLE_RATE <= rate <= MAX_SAMPLE_RATE or sound.channels > MAX_CHANNELS:
                 raise AudioFormatError(f"{path} claims {rate} Hz and {sound.channels} channels; fetch it again")
