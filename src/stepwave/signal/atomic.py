@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all: a new file beside the old one, made durable, then put in its place.
+"""Writing a file or a folder whole or not at all: a new one beside the old one, made durable, then put in its place.
 
 Holds no formats. Used for sound here and free for every other result that must not be left half-written.
 """
@@ -7,7 +7,9 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from stepwave.facts.errors import OutputError
@@ -25,7 +27,7 @@ _REASONS = {
 }
 
 UNFINISHED = ".stepwave-*.part"
-"""What files are called while they are written; one that stays was left by a process that was killed."""
+"""What files and folders are called while they are written; one that stays was left by a process that was killed."""
 
 
 def check_target(path: str | os.PathLike[str]) -> Path:
@@ -67,6 +69,46 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
         _sync_folder(target.parent)
     except OSError as error:
         raise _output_error(path, error) from error
+
+
+@contextlib.contextmanager
+def new_folder(path: str | os.PathLike[str], *, replace: bool = False) -> Iterator[Path]:
+    """Yield an empty folder to be filled, which is put at `path` when the block ends and removed when it fails.
+
+    Args:
+        path: where the folder is to be; folders above it are made.
+        replace: whether a folder with something in it may be replaced.
+
+    Raises:
+        OutputError: something is there already, or the disk is full, or writing is not allowed. Whatever part of the
+            unfinished folder an error inside the block names is called by its final name.
+    """
+    target = Path(os.path.realpath(path))
+    unfinished, old = (target.with_name(UNFINISHED.replace("*", secrets.token_hex(8))) for _ in range(2))
+    if target.exists() and not target.is_dir():
+        raise OutputError(f"cannot write {str(path)!r}: a file is there; name a folder")
+    try:
+        if not replace and target.is_dir() and any(target.iterdir()):
+            raise OutputError(f"cannot write {str(path)!r}: that folder is not empty; name another, or replace it")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.mkdir()
+        yield unfinished
+        if target.is_dir():
+            target.rename(old)
+        try:
+            unfinished.rename(target)
+        except BaseException:
+            if old.is_dir():
+                old.rename(target)
+            raise
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise _output_error(path, error) from error
+    except OutputError as error:
+        raise OutputError(str(error).replace(str(unfinished), str(path))) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _write_durably(path: Path, data: bytes) -> None:
