@@ -22,6 +22,18 @@ MULTIPLE_CHOICE: Final = (
 READ_ALOUD: Final = "Read this paragraph at a natural pace.\n"
 """Base model: stands before the text to be said, which `<tts_start>` follows."""
 
+TRANSLATE: Final = "Please listen carefully to this audio and then translate its content into {language}."
+"""The released request for a translation, with the language left open."""
+TRANSLATE_TO_SPEECH: Final = (
+    "Please listen carefully to this audio and then translate its content into {language} speech."
+)
+READ_TRANSLATED: Final = "Translate the following text into {language} and broadcast it with voice.\n"
+"""Base model: stands before the text whose translation is to be said."""
+USE_TOOLS: Final = (
+    "你具备调用工具解决问题的能力，你需要根据用户的需求和上下文情景，自主选择是否调用系统提供的工具来协助用户。"
+)
+"""The line of the released persona that speaks of tools."""
+
 SEARCH_RESULT_SUFFIX: Final = "\n\n\n请用口语化形式总结检索结果，简短地回答用户的问题。"
 """Stands after search results in an `input` turn; a part of its own."""
 
@@ -40,6 +52,33 @@ NANO_PROMPTS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """System prompts that nano is trained with, by task; short, since every position costs a small model time."""
+TASK_PROMPTS_NANO: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        **NANO_PROMPTS,
+        "s2tt": "Translate what you hear into {language}.",
+        "t2st": "Say the text in {language}.",
+        "s2st": "Say what you hear in {language}.",
+        "caption": "Describe what you hear.",
+        "qa": "Answer the question about what you hear.",
+        "tools": "Answer, with tools where they help.",
+    }
+)
+"""The same with the tasks that nano's dialogue does not offer; `{language}` is the English name of the answer's."""
+TASK_PROMPTS_RELEASED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "transcribe": TRANSCRIBE,
+        "read": READ_ALOUD.strip(),
+        "answer": SPOKEN_CHAT,
+        "chat": CHAT,
+        "s2tt": TRANSLATE,
+        "t2st": READ_TRANSLATED.strip(),
+        "s2st": TRANSLATE_TO_SPEECH,
+        "caption": CAPTION,
+        "qa": MULTIPLE_CHOICE,
+        "tools": USE_TOOLS,
+    }
+)
+"""Prompts for training the released model further: its own where it has one, the Base model's for `read`, `t2st`."""
 
 
 def multiple_choice_question(question: str, options: list[str]) -> str:
