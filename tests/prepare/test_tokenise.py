@@ -1,6 +1,9 @@
 """Speech tokens, speaker vectors and frames of a manifest's clips, by a tiny random model."""
 
+import json
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from stepwave.data.manifests import read_clip, read_manifest, write_line
 from stepwave.data.records import Clip, Record, Turn
 from stepwave.data.store import TensorStore
 from stepwave.dialogue.loading import load
-from stepwave.facts.errors import ConfigError
+from stepwave.facts.errors import CheckpointIncompleteError, ConfigError
 from stepwave.prepare.pipeline.processes import Processes
 from stepwave.prepare.pipeline.run import read_totals, run_step
 from stepwave.prepare.tokenise import Tokenise
@@ -75,11 +78,58 @@ def test_damaged_sound_drops_its_records_alone(tiny_nano: Path, tmp_path: Path) 
     assert read_totals(tmp_path / "out")["dropped"] == {"damaged sound": 1}
 
 
+def test_pitch_needs_no_model_and_is_aligned_with_the_mel(tmp_path: Path) -> None:
+    pytest.importorskip("pyworld", reason="pitch tracking needs the extra `train`")
+    time = np.arange(16_000) / 16_000
+    source = manifest(tmp_path / "in", [1.0])
+    write_audio(source / "0.wav", (0.3 * np.sin(2 * np.pi * 180 * time)).astype(np.float32), 16_000)
+    store = run(Tokenise(source, str(tmp_path / "no model"), ("pitch",)), tmp_path / "out")
+    assert list(store) == ["c0.f0"]
+    torch.testing.assert_close(store["c0.f0"][5:-5], torch.full((40,), 180.0), atol=2.0, rtol=0)
+    assert store["c0.f0"].shape == (50,)
+
+
+def test_what_is_heard_is_read_elsewhere_too_and_follows_from_the_seed(tiny_nano: Path, tmp_path: Path) -> None:
+    source = manifest(tmp_path / "in", [1.3, 2.0])
+    said = Record("said", "tts", (Turn("human", "noise"), Turn("assistant", "noise", Clip("s", str(source / "1.wav")))))
+    with (source / "manifest.jsonl").open("a") as lines:
+        lines.write(write_line(said, source))
+    sounds = manifest(tmp_path / "sounds", [0.5])
+    step = Tokenise(source, str(tiny_nano), (), augment=2, noises=sounds)
+    store = run(step, tmp_path / "out")
+    assert sorted(store) == [f"c{clip}~{reading}.frames" for clip in (0, 1) for reading in (1, 2)]
+    assert [record.id for record in read_manifest(tmp_path / "out")] == ["r0", "r1", "again", "said"]
+    again = run(replace(step, batch=3), tmp_path / "again")
+    other = run(replace(step, seed=1), tmp_path / "other")
+    for name in store:
+        torch.testing.assert_close(again[name].float(), store[name].float(), atol=2e-3, rtol=0)
+        assert other[name].shape != store[name].shape or not torch.equal(other[name], store[name])
+    both = run(replace(step, what=("frames",), augment=1), tmp_path / "both")
+    assert sorted(both) == ["c0.frames", "c0~1.frames", "c1.frames", "c1~1.frames", "s.frames"]
+
+
+def test_only_the_parts_that_are_needed_are_opened(tiny_nano: Path, tmp_path: Path) -> None:
+    model = tmp_path / "untrained"
+    model.mkdir()
+    config = json.loads((tiny_nano / "config.json").read_text())
+    config["parts"] = {name: config["parts"][name] for name in ("encoder", "speaker")}
+    (model / "config.json").write_text(json.dumps(config))
+    for name in ("encoder", "speaker"):
+        shutil.copyfile(tiny_nano / f"{name}.safetensors", model / f"{name}.safetensors")
+    source = manifest(tmp_path / "in", [1.0])
+    store = run(Tokenise(source, str(model), ("speaker", "frames")), tmp_path / "out")
+    assert sorted(store) == ["c0.frames", "c0.speaker"]
+    with pytest.raises(CheckpointIncompleteError, match="speech_tokenizer"):
+        run(Tokenise(source, str(model), ("codes",)), tmp_path / "codes")
+
+
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
         ({"what": ("codes", "colour")}, "wanted some of codes, speaker, frames"),
         ({"batch": 0}, "batches of 1 or more"),
+        ({"what": ()}, "nothing and 0 readings"),
+        ({"noises": Path("sounds")}, "ask for augment 1 or more"),
     ],
 )
 def test_bad_settings_are_refused(settings: dict[str, Any], complaint: str, tmp_path: Path) -> None:

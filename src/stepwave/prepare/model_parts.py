@@ -4,7 +4,7 @@ Nano's tokenizer works on its encoder's frames, so both come from one pass; the 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Protocol, TypeAlias, cast
+from typing import Any, Literal, Protocol, TypeAlias, cast, get_args
 
 import numpy as np
 import torch
@@ -39,24 +39,30 @@ class Parts(Protocol):
         ...
 
 
-def open_parts(model: str, device: str) -> Parts:
-    """The parts of `model`, in float32 on `device`.
+def open_parts(model: str, device: str, what: Sequence[What] = get_args(What)) -> Parts:
+    """The parts of `model` that can compute `what`, in float32 on `device`.
 
-    Raises ConfigError (a device that cannot be used), CheckpointError, MissingExtraError.
+    Raises ConfigError (a device that cannot be used), CheckpointError (a part that is not there), MissingExtraError.
     """
     place = device_named(device)
     layout = open_layout(locate(model))
-    return ReleasedParts(layout, place) if layout.kind == "released" else NanoParts(layout, place)
+    return ReleasedParts(layout, place) if layout.kind == "released" else NanoParts(layout, place, what)
 
 
 class NanoParts:
     """Encoder, speech tokenizer and speaker embedding of a model trained here."""
 
-    def __init__(self, layout: Layout, device: torch.device) -> None:
-        parts = _loaded(layout, ("encoder", "speech_tokenizer", "speaker"), device)
-        self.encoder = cast(AudioEncoder, parts["encoder"])
-        self.tokenizer = cast(NanoSpeechTokenizer, parts["speech_tokenizer"])
-        self.speaker = cast(SpeakerEncoder, parts["speaker"])
+    def __init__(self, layout: Layout, device: torch.device, what: Sequence[What]) -> None:
+        """Parts that `what` does not need are left out: before the first training there is no speech tokenizer."""
+        needed = {
+            "encoder": "codes" in what or "frames" in what,
+            "speech_tokenizer": "codes" in what,
+            "speaker": "speaker" in what,
+        }
+        parts = _loaded(layout, [name for name, wanted in needed.items() if wanted], device)
+        self.encoder = cast(AudioEncoder, parts.get("encoder"))
+        self.tokenizer = cast(NanoSpeechTokenizer, parts.get("speech_tokenizer"))
+        self.speaker = cast(SpeakerEncoder, parts.get("speaker"))
         self.device = device
 
     @torch.inference_mode()
@@ -65,7 +71,7 @@ class NanoParts:
         found: list[Arrays] = [{} for _ in sounds]
         if "codes" in what or "frames" in what:
             pieces = [(index, piece) for index, samples in enumerate(sounds) for piece in cut(samples)]
-            done = self._encoded([piece for _, piece in pieces])
+            done = self._encoded([piece for _, piece in pieces], "codes" in what)
             for index, arrays in enumerate(found):
                 own = [each for (owner, _), each in zip(pieces, done, strict=True) if owner == index]
                 if "codes" in what:
@@ -77,14 +83,14 @@ class NanoParts:
                 arrays["speaker"] = _half(self.speaker.embed(samples))
         return found
 
-    def _encoded(self, pieces: Sequence[Samples]) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-        """Codes and frames of each piece; pieces of several lengths are padded and masked."""
+    def _encoded(self, pieces: Sequence[Samples], coded: bool) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+        """Codes (none unless `coded`) and frames of each piece; pieces of several lengths are padded and masked."""
         mels = [log_mel(torch.from_numpy(piece), self.encoder.config.bands) for piece in pieces]
         longest = max(mel.shape[1] for mel in mels)
         batch = torch.stack([torch.nn.functional.pad(mel, (0, longest - mel.shape[1])) for mel in mels])
         lengths = torch.tensor([valid_mel_frames(len(piece)) for piece in pieces], device=self.device)
         frames, counts = self.encoder(batch.to(self.device), lengths)
-        codes = self.tokenizer.encode(frames, counts)
+        codes = self.tokenizer.encode(frames, counts) if coded else frames.new_zeros(len(pieces), 0)
         return [
             (each[:count].to(torch.int16).cpu().numpy(), _half(row[:count]))
             for each, row, count in zip(codes, frames, counts.tolist(), strict=True)
