@@ -1,47 +1,76 @@
-"""The steps of nano's preparation: the lists that they leave for others."""
+"""The steps of nano's preparation: what they make, in which folders, from what."""
 
 import json
-from dataclasses import asdict
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from stepwave.data.recordings import read_recordings
-from stepwave.prepare.nano import NanoPreparation
-from stepwave.prepare.synthesis import Utterance
+from stepwave.facts.errors import ConfigError
+from stepwave.prepare.nano import STEPS, NanoPreparation
+from stepwave.prepare.tokenise import Tokenise
 
 
 @pytest.fixture
-def shared(tmp_path: Path) -> Path:
-    """Lists of people's recordings; the sounds themselves are not read here."""
-    folder = tmp_path / "data"
-    lines = {
-        "librispeech-251/transcripts.whisper-base.tsv": [f"{number}-1.flac\tA sentence." for number in range(60)],
-        "asterisk-en/transcripts.tsv": ["hello.flac\tHello there."],
-        "ljspeech-32/transcripts.tsv": ["LJ001.flac\tRead aloud."],
-        "text/short.txt": ["Not a list of recordings."],
-    }
-    for name, rows in lines.items():
-        (folder / name).parent.mkdir(parents=True)
-        (folder / name).write_text("\n".join(rows), encoding="utf-8")
-    return folder
+def preparation(tmp_path: Path, tiny_nano: Path) -> NanoPreparation:
+    """Of folders that hold no more than is needed to plan."""
+    (tmp_path / "data" / "text").mkdir(parents=True)
+    (tmp_path / "runs" / "starting" / "whisper-base").mkdir(parents=True)
+    return NanoPreparation(tmp_path / "data", tmp_path / "runs", str(tiny_nano))
 
 
-def test_lists_made_in_relative_folders_can_be_read_from_anywhere(
-    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def steps(preparation: NanoPreparation, name: str) -> dict[str, Any]:
+    return {stage.name: stage.step() for stage in preparation.stages(name)}
+
+
+def test_stages_are_named_by_their_folders(preparation: NanoPreparation) -> None:
+    names = {step: [stage.name for stage in preparation.stages(step)] for step in STEPS}
+    assert names["starting"] == []
+    assert {"corpus/sounds", "corpus/sentences-scripts", "corpus/scenes"} <= set(names["corpus"])
+    assert names["checks"] == ["checks/ljspeech-32", "checks/ljspeech-32-tokens", "checks/ljspeech-32-pitch"]
+    assert {"tokens/sentences", "tokens/scenes", "tokens/tools"} <= set(names["tokens"])
+    for step in ("tokens", "pitch", "augmented", "codes"):
+        final = {name.removeprefix(f"{step}/") for name in names[step]}
+        assert final < {name.removeprefix("corpus/") for name in names["corpus"]}
+        assert ("scenes" in final) == (step == "tokens")
+        assert not any(name.endswith(("-scripts", "-all")) or name == "sounds" for name in final)
+
+
+def test_each_step_computes_its_own_of_the_corpus(preparation: NanoPreparation) -> None:
+    corpus = preparation.folder / "corpus"
+    model = preparation.model
+    assert steps(preparation, "tokens")["tokens/tools"] == Tokenise(
+        corpus / "tools", model, ("codes", "speaker", "frames"), batch=4
+    )
+    assert steps(preparation, "pitch")["pitch/readings"] == Tokenise(corpus / "readings", model, ("pitch",), batch=4)
+    assert steps(preparation, "codes")["codes/readings"] == Tokenise(corpus / "readings", model, ("codes",), batch=4)
+    augmented = steps(preparation, "augmented")
+    assert augmented["augmented/sentences"].augment == 1
+    assert augmented["augmented/librispeech-251-tasks"].augment == 6
+    assert augmented["augmented/sentences"].noises == corpus / "sounds"
+
+
+def test_before_the_first_training_there_are_no_codes(
+    preparation: NanoPreparation, tiny_nano: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    runs = Path("runs")
-    spoken = [Utterance("Yes.", "flite/slt", 1.0, "asr"), Utterance("Is it?", "kokoro/af_nova", 1.0, "check")]
-    for one in spoken:
-        one.path(runs / "audio").parent.mkdir(parents=True, exist_ok=True)
-        one.path(runs / "audio").write_bytes(b"sound")
-    (runs / "utterances.jsonl").write_text("".join(json.dumps(asdict(one)) + "\n" for one in spoken))
-    NanoPreparation(Path(shared.name), runs).run(["recordings"], lambda _: None)
-    monkeypatch.chdir("/")
-    heard = read_recordings(tmp_path / runs / "recordings.jsonl")
-    (question,) = read_recordings(tmp_path / runs / "checks" / "questions.jsonl")
-    assert all(Path(one.path).is_absolute() for one in [*heard, question])
-    assert Path(question.path).read_bytes() == b"sound"
-    assert [one.split for one in heard].count("check") == 51
-    assert {one.use for one in heard} == {"real", "ljspeech", "asr"}
+    untrained = tmp_path / "untrained"
+    shutil.copytree(tiny_nano, untrained)
+    config = json.loads((untrained / "config.json").read_text())
+    del config["parts"]["speech_tokenizer"]
+    (untrained / "config.json").write_text(json.dumps(config))
+    early = NanoPreparation(preparation.data, preparation.folder, str(untrained))
+    assert steps(early, "tokens")["tokens/tools"].what == ("speaker", "frames")
+    assert steps(early, "checks")["checks/ljspeech-32-tokens"].what == ("speaker", "frames")
+
+
+def test_unknown_steps_and_missing_lists_are_told(
+    preparation: NanoPreparation, tmp_path: Path, program: Callable[..., Any]
+) -> None:
+    with pytest.raises(ConfigError, match="no step called dreams"):
+        list(preparation.stages("dreams"))
+    folders = ("--data", preparation.data, "--runs", preparation.folder)
+    assert "the steps are starting" in program("prepare", "nano", "--step", "dreams", *folders).complaint
+    complaint = program("prepare", "nano", "--step", "checks", *folders).complaint
+    assert "transcripts.whisper-base.tsv; give the data folder with --data" in complaint

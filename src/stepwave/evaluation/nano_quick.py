@@ -14,22 +14,17 @@ from stepwave.evaluation.answers import Item
 from stepwave.evaluation.figures import Measure, Target
 from stepwave.evaluation.suites import SUITES, Check, Places, Suite
 from stepwave.facts.errors import ConfigError
-from stepwave.prepare.nano_texts import NanoAmounts, load_texts
-from stepwave.prepare.recordings import people
+from stepwave.prepare.checks import CLINC_FILE, QUESTIONS_FILE, checked_people, checked_sentences
 
 PREPARED_SEED: Final = 0
 """The seed of `stepwave prepare nano`: it decides what was held out."""
-QUESTIONS_FILE: Final = "questions.jsonl"
-"""The spoken questions, under the folder of checks."""
-CLINC_FILE: Final = "text/clinc150.json"
-"""Queries that the dialogues draw on, under the folder of data."""
 TIMED_QUESTIONS: Final = 20
 """Questions whose answers are timed: enough for a median and a worst case, and not long."""
 
 
 def librispeech(places: Places) -> list[Item]:
     """The 50 LibriSpeech speakers kept out of training."""
-    return [_heard(each) for each in _people(places) if each.split == "check" and each.use == "real"]
+    return [_heard(each) for each in _people(places) if each.use == "real"]
 
 
 def ljspeech(places: Places) -> list[Item]:
@@ -40,7 +35,7 @@ def ljspeech(places: Places) -> list[Item]:
 def sentences(places: Places) -> list[Item]:
     """The 100 sentences kept out of training."""
     try:
-        texts = load_texts(places.data, NanoAmounts(), PREPARED_SEED).checked
+        texts = checked_sentences(places.data, PREPARED_SEED)
     except OSError as error:
         raise _missing(places.data, error) from error
     return [Item(f"sentence-{number:03d}", text) for number, text in enumerate(texts, 1)]
@@ -53,8 +48,8 @@ def questions(places: Places) -> list[Item]:
         recordings = read_recordings(path)
     except (OSError, ValueError, TypeError) as error:
         raise ConfigError(
-            f"{path} can't be read as a list of spoken questions ({error}); make them with `stepwave prepare nano`, "
-            "or name their folder with --checks"
+            f"{path} can't be read as a list of spoken questions ({error}); make them with `stepwave prepare nano "
+            "--step checks`, or name their folder with --checks"
         ) from error
     clinc = places.data / CLINC_FILE
     accepted = accepted_answers(PREPARED_SEED, clinc if clinc.is_file() else None)
@@ -68,7 +63,7 @@ def timed_questions(places: Places) -> list[Item]:
 
 def _people(places: Places) -> list[Recording]:
     try:
-        return list(people(places.data, PREPARED_SEED))
+        return list(checked_people(places.data, PREPARED_SEED))
     except OSError as error:
         raise _missing(places.data, error) from error
 

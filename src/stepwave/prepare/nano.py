@@ -1,167 +1,128 @@
-"""All steps that make nano's training material, in order; each can be stopped, run again, and run alone.
+"""Everything that nano is trained on, in order; each step can be stopped, run again, and run alone.
 
 starting    the two starting checkpoints and the voices, from package registries
-speech      synthesised sentences, questions and answers
-recordings  the list of everything spoken, people's recordings included
-features    cached states of the frozen audio encoder
-pitch       fundamental frequency, for the vocoder
-speakers    one vector per voice, for flow matching
-codes       speech tokens, once the speech tokenizer is trained
+corpus      records of every kind (see `corpus`), in `corpus/NAME`
+checks      what is held out: a list of voices and texts, spoken questions, LJ Speech's clips; in `checks`
+tokens      the frozen encoder's frames, speaker vectors, speech tokens where the model can make them, in `tokens/NAME`
+pitch       fundamental frequency, for the vocoder, in `pitch/NAME`
+augmented   frames of what is heard, as if heard in other places, in `augmented/NAME`
+codes       speech tokens anew, once the speech tokenizer has been trained further, in `codes/NAME`
 """
 
-import json
-import time
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Final
 
-from stepwave.checkpoints.convert import read_speaker_encoder
-from stepwave.checkpoints.ctranslate2 import read_whisper
-from stepwave.checkpoints.runs import model_weights, trained_state
-from stepwave.data.recordings import read_recordings, write_recordings
-from stepwave.data.store import TensorStore
+from stepwave.checkpoints.layouts import open_layout
+from stepwave.checkpoints.locate import locate
 from stepwave.facts.errors import ConfigError
-from stepwave.models.encoder import WHISPER_BASE, AudioEncoder
-from stepwave.models.nano_speech_tokenizer import NanoSpeechTokenizer, NanoSpeechTokenizerConfig
-from stepwave.models.speaker import SpeakerEncoder
-from stepwave.prepare.codes import store_codes
-from stepwave.prepare.dialogues import distinct_answers, everyday_conversations, everyday_dialogues
-from stepwave.prepare.features import FeaturePlan, store_features
-from stepwave.prepare.nano_texts import NanoAmounts, checked_utterances, load_texts, nano_utterances
-from stepwave.prepare.pitch import store_pitch
-from stepwave.prepare.recordings import people, synthesised
-from stepwave.prepare.speakers import store_speakers
+from stepwave.prepare.checks import checked_questions, list_held_out, speak_questions
+from stepwave.prepare.corpus import NanoCorpus, Stage
+from stepwave.prepare.ingest.step import Ingest
 from stepwave.prepare.starting_points import StartingPoints, fetch_starting_points
-from stepwave.prepare.synthesis import Utterance, rate_line, synthesise
+from stepwave.prepare.tokenise import Asked, Tokenise
 
 Say = Callable[[str], None]
-Step = TypeVar("Step")
 
-STEPS = ("starting", "speech", "recordings", "features", "pitch", "speakers", "codes")
-PROGRESS_SECONDS = 10.0
+STEPS: Final = ("starting", "corpus", "checks", "tokens", "pitch", "augmented", "codes")
+DEFAULT_STEPS: Final = STEPS[:-1]
+
+PEOPLE: Final = ("librispeech-251-tasks", "asterisk-en-tasks")
+"""Recordings of people."""
+MIXES: Final = ("captions", "people-captions", "scenes")
+"""Where speech, if any, is mixed with other sounds."""
+CHECKED_CORPUS: Final = "ljspeech-32"
+BATCH: Final = 4
+"""Clips that are tokenised together."""
+READINGS: Final = 1
+"""Augmented readings of a clip."""
+READINGS_OF_PEOPLE: Final = 6
+"""Augmented readings of people's clips, of which there are few."""
 
 
 @dataclass(frozen=True)
 class NanoPreparation:
     """Where nano's material comes from and goes to."""
 
-    shared: Path
+    data: Path
     """Folder of real speech, sounds and texts (`librispeech-251/`, `text/`, ...)."""
     folder: Path
     """Everything made goes here, for instance `runs/nano`."""
-    amounts: NanoAmounts = field(default_factory=NanoAmounts)
+    model: str = "nano"
+    """Model whose encoder, speech tokenizer and speaker embedding are used."""
+    scale: float = 1.0
+    """Factor on all amounts of the corpus."""
     seed: int = 0
-    processes: int | None = None
 
-    def run(self, steps: Iterable[str], say: Say) -> None:
-        """Run the named steps in their order.
-
-        Raises:
-            ConfigError: an unknown step, or one whose input is not there yet.
-        """
-        wanted = list(steps)
-        for step in wanted:
-            if step not in STEPS:
-                raise ConfigError(f"no step called {step!r}; the steps are {', '.join(STEPS)}")
-        if not (self.shared / "text").is_dir():
-            raise ConfigError(f"no texts under {self.shared}; give the data folder with --data")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for step in STEPS:
-            if step in wanted:
-                say(f"== {step}")
-                getattr(self, step)(say)
-
-    def starting(self, say: Say) -> StartingPoints:
-        """Fetch the starting checkpoints and voices."""
+    def fetch(self, say: Say) -> StartingPoints:
+        """The step `starting`. Raises StartingPointError."""
         return fetch_starting_points(self.folder / "starting", say)
 
-    def speech(self, say: Say) -> None:
-        """Speak everything, training material and the questions of the check."""
-        texts = load_texts(self.shared, self.amounts, self.seed)
-        dialogues = everyday_dialogues(self.seed, self._clinc)
-        answers = distinct_answers(dialogues, everyday_conversations(self.seed))
-        _write_lines(self.folder / "dialogues.jsonl", (asdict(one) for one in dialogues if one.split == "train"))
-        asked = sorted({one.question for one in dialogues if one.split == "train"})
-        held_out = sorted({one.question for one in dialogues if one.split == "test"})
-        checks = checked_utterances(texts, held_out, self.amounts, self.seed)
-        everything = [*checks, *nano_utterances(texts, answers, asked, self.amounts, self.seed)]
-        _write_lines(self.folder / "utterances.jsonl", (asdict(one) for one in everything))
-        points = StartingPoints(self.folder / "starting")
-        started = shown = time.monotonic()
-        report = None
-        for report in synthesise(everything, self.folder / "audio", points, self.processes):
-            if time.monotonic() - shown > PROGRESS_SECONDS:
-                shown = time.monotonic()
-                say(rate_line(report, started, len(everything)))
-        if report is not None:
-            say(f"{rate_line(report, started, len(everything))}; dropped: {report.dropped or 'none'}")
+    def hold_out(self, say: Say) -> None:
+        """What of the step `checks` is no stage: the list of what is held out, and the spoken questions.
 
-    def recordings(self, say: Say) -> None:
-        """List everything that has been spoken so far, by people and by voices."""
-        lines = (self.folder / "utterances.jsonl").read_text(encoding="utf-8").splitlines()
-        utterances = [Utterance(**json.loads(line)) for line in lines]
-        # A list holds absolute paths: it is read from other folders than this one.
-        audio = self.folder.resolve() / "audio"
-        heard = list(synthesised([one for one in utterances if one.use != "check"], audio))
-        checks = list(synthesised([one for one in utterances if one.use == "check"], audio, "check"))
-        write_recordings(
-            self.folder / "recordings.jsonl",
-            {one.id: one for one in [*people(self.shared.resolve(), self.seed), *heard]}.values(),
-        )
-        (self.folder / "checks").mkdir(exist_ok=True)
-        write_recordings(self.folder / "checks" / "questions.jsonl", checks)
-        say(f"{len(heard)} synthesised recordings, {len(checks)} questions for the check")
+        Raises ConfigError where the data folder lacks a list, StepwaveError where a voice cannot be opened.
+        """
+        try:
+            list_held_out(self.data, self.folder / "checks", self.seed)
+            questions = checked_questions(self.data, self.seed)
+        except OSError as problem:
+            raise ConfigError(f"{self.data} lacks {problem.filename}; give the data folder with --data") from None
+        asked = speak_questions(questions, self.folder / "checks", StartingPoints(self.folder / "starting"))
+        say(f"{len(asked)} questions for the check")
 
-    def features(self, say: Say) -> None:
-        """Encode what is new."""
-        encoder = AudioEncoder(WHISPER_BASE)
-        encoder.load_state_dict(read_whisper(self.folder / "starting" / "whisper-base" / "model.bin").encoder)
-        recordings = read_recordings(self.folder / "recordings.jsonl")
-        steps = store_features(
-            recordings, encoder, self.folder / "features", FeaturePlan(), self.shared / "esc10", self.seed
-        )
-        _follow(steps, lambda step: f"{step[0]}/{len(recordings)} recordings, {step[1] / 3600:.2f} h encoded", say)
+    def stages(self, step: str) -> Iterator[Stage]:
+        """The stages of a step, each named by its folder under `folder`; those of `starting` are none.
 
-    def pitch(self, say: Say) -> None:
-        """Track the pitch of what the vocoder learns from."""
-        recordings = [one for one in read_recordings(self.folder / "recordings.jsonl") if one.fit_to_imitate]
-        recordings = [one for one in recordings if one.use != "question"]
-        _follow(store_pitch(recordings, self.folder / "pitch"), lambda done: f"{done}/{len(recordings)} tracked", say)
-
-    def speakers(self, say: Say) -> None:
-        """Embed every voice that has speech tokens."""
-        encoder = SpeakerEncoder()
-        encoder.load_state_dict(read_speaker_encoder(self.folder / "starting" / "resemblyzer.pt"))
-        recordings = [one for one in read_recordings(self.folder / "recordings.jsonl") if one.fit_to_imitate]
-        _follow(store_speakers(recordings, encoder, self.folder / "speakers"), lambda done: f"{done} voices", say)
-
-    def codes(self, say: Say) -> None:
-        """Tokenise everything that has encoder states."""
-        trained = trained_state(self.folder, "nano_speech_tokenizer")
-        tokenizer = NanoSpeechTokenizer(NanoSpeechTokenizerConfig(), for_training=True)
-        tokenizer.load_state_dict(model_weights(trained, "tokenizer."))
-        features = TensorStore(self.folder / "features")
-        _follow(store_codes(tokenizer, features, self.folder / "codes"), lambda done: f"{done} tokenised", say)
+        Raises ConfigError for an unknown step, or for one whose input is not there yet.
+        """
+        if step not in STEPS:
+            raise ConfigError(f"no step called {step}; the steps are {', '.join(STEPS)}")
+        if step == "corpus":
+            for stage in self._corpus.stages():
+                yield replace(stage, name=f"corpus/{stage.name}")
+        elif step == "checks":
+            yield from self._checks()
+        elif step in ("tokens", "pitch", "augmented", "codes"):
+            for stage in self._corpus.stages():
+                if stage.final and stage.name != "sounds":
+                    yield from self._computed(step, stage.name)
 
     @property
-    def _clinc(self) -> Path | None:
-        path = self.shared / "text" / "clinc150.json"
-        return path if path.exists() else None
+    def _corpus(self) -> NanoCorpus:
+        return NanoCorpus(self.data, self.folder / "starting", self.folder / "corpus", self.scale, self.seed)
 
+    def _checks(self) -> Iterator[Stage]:
+        there = self.folder / "checks" / CHECKED_CORPUS
+        yield Stage(f"checks/{CHECKED_CORPUS}", lambda: Ingest(CHECKED_CORPUS, self.data / CHECKED_CORPUS))
+        yield Stage(f"checks/{CHECKED_CORPUS}-tokens", lambda: self._tokenise(there, self._what()))
+        yield Stage(f"checks/{CHECKED_CORPUS}-pitch", lambda: self._tokenise(there, ("pitch",)))
 
-def _follow(steps: Iterable[Step], line: Callable[[Step], str], say: Say) -> None:
-    """Run a step generator to its end and show its line every few seconds, and at the end."""
-    shown = time.monotonic()
-    last: Step | None = None
-    for last in steps:
-        if time.monotonic() - shown > PROGRESS_SECONDS:
-            shown = time.monotonic()
-            say(line(last))
-    say(line(last) if last is not None else "nothing to do")
+    def _computed(self, step: str, name: str) -> Iterator[Stage]:
+        """What a step computes of the stage `name`, if anything."""
+        manifest = self.folder / "corpus" / name
+        if step == "tokens":
+            yield Stage(f"tokens/{name}", lambda: self._tokenise(manifest, self._what()))
+        elif name in MIXES:
+            return
+        elif step == "pitch":
+            yield Stage(f"pitch/{name}", partial(self._tokenise, manifest, ("pitch",)))
+        elif step == "codes":
+            yield Stage(f"codes/{name}", partial(self._tokenise, manifest, ("codes",)))
+        else:
+            count = READINGS_OF_PEOPLE if name in PEOPLE else READINGS
+            sounds = self.folder / "corpus" / "sounds"
+            yield Stage(
+                f"augmented/{name}",
+                partial(Tokenise, manifest, self.model, (), batch=BATCH, augment=count, noises=sounds, seed=self.seed),
+            )
 
+    def _tokenise(self, manifest: Path, what: tuple[Asked, ...]) -> Tokenise:
+        return Tokenise(manifest, self.model, what, batch=BATCH)
 
-def _write_lines(path: Path, records: Iterable[dict[str, object]]) -> None:
-    temporary = path.with_suffix(".partial")
-    temporary.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8")
-    temporary.replace(path)
+    def _what(self) -> tuple[Asked, ...]:
+        """What the model's parts can make: a speech tokenizer comes only after the first training."""
+        parts = {plan.name for plan in open_layout(locate(self.model)).plans}
+        return ("codes", "speaker", "frames") if "speech_tokenizer" in parts else ("speaker", "frames")

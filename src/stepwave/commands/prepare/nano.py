@@ -7,26 +7,48 @@ from typing import Annotated
 
 import typer
 
+from stepwave.commands.prepare.running import OnRay, Seed, Workers, run
+
 
 def nano(
     step: Annotated[
         list[str] | None,
-        typer.Option(help="Run only this step; may be given several times. Without it: all but codes."),
+        typer.Option(
+            help="Run only this step: starting, corpus, checks, tokens, pitch, augmented or codes; may be given "
+            "several times. Without it: all but codes."
+        ),
     ] = None,
     data: Annotated[Path, typer.Option(help="Folder of real speech, sounds and texts.")] = Path("../shared/data"),
     runs: Annotated[Path, typer.Option(help="Everything made goes here.")] = Path("runs/nano"),
-    processes: Annotated[int | None, typer.Option(help="Processes that speak; all cores by default.")] = None,
-    scale: Annotated[float, typer.Option(help="Factor on the number of synthesised sentences.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Every choice is drawn from it.")] = 0,
+    model: Annotated[
+        str, typer.Option(help="Model whose encoder, speech tokenizer and speaker embedding are used.")
+    ] = "nano",
+    scale: Annotated[float, typer.Option(help="Factor on all amounts.")] = 1.0,
+    seed: Seed = 0,
+    workers: Workers = None,
+    ray: OnRay = False,
 ) -> None:
-    """Make nano's training material: fetch, speak, list, encode.
+    """Make nano's training material: fetch, make the corpus, hold out the checks, compute what training reads.
 
-    The step `codes` needs the speech tokenizer, which is trained on the others: see docs/nano.md.
+    The step `codes` computes speech tokens anew after the speech tokenizer has been trained: see docs/nano.md.
 
-    Example: stepwave prepare nano --step speech --scale 0.1
+    Example: stepwave prepare nano --step starting
     """
-    from stepwave.prepare.nano import STEPS, NanoPreparation
-    from stepwave.prepare.nano_texts import NanoAmounts
+    from stepwave.facts.errors import ConfigError
+    from stepwave.prepare.nano import DEFAULT_STEPS, STEPS, NanoPreparation
 
-    steps = step or [name for name in STEPS if name != "codes"]
-    NanoPreparation(data, runs, NanoAmounts().scaled(scale), seed, processes).run(steps, typer.echo)
+    wanted = step or DEFAULT_STEPS
+    if unknown := [name for name in wanted if name not in STEPS]:
+        raise ConfigError(f"no step called {', '.join(unknown)}; the steps are {', '.join(STEPS)}")
+    preparation = NanoPreparation(data, runs, model, scale, seed)
+    runs.mkdir(parents=True, exist_ok=True)
+    for name in STEPS:
+        if name not in wanted:
+            continue
+        if name == "starting":
+            preparation.fetch(typer.echo)
+        if name == "checks":
+            preparation.hold_out(typer.echo)
+        for stage in preparation.stages(name):
+            typer.echo(f"== {stage.name}")
+            run(stage.step(), runs / stage.name, workers, ray)
