@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from stepwave.checkpoints.runs import newest_state
 from stepwave.facts.errors import CheckpointError, ConfigError
 from stepwave.training.config import OptimiserConfig, TrainConfig
+from stepwave.training.experiment import Experiment, Losses
 from stepwave.training.trainer import Trainer, clip_gradients
 
 
-class Regression:
+class Regression(Experiment):
     """Learns a linear map under dropout, so that a resumed run shows whether its random numbers are the same."""
 
     def __init__(self, width: int = 4) -> None:
@@ -32,8 +33,8 @@ class Regression:
         self.seen.append(step)
         return torch.randn(16, 4, generator=torch.Generator().manual_seed(step))
 
-    def losses(self, batch: Tensor) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        yield "net", {"loss": (self.net(batch) - batch.sum(1, keepdim=True)).square().mean()}
+    def losses(self, batch: Tensor) -> Iterator[Losses]:
+        yield Losses.of("net", {"loss": (self.net(batch) - batch.sum(1, keepdim=True)).square().mean()})
 
     def size(self, batch: Tensor) -> int:
         return len(batch)
@@ -88,8 +89,8 @@ def test_a_resumed_run_ends_with_the_same_weights(tmp_path: Path) -> None:
 def test_only_the_newest_two_checkpoints_are_kept(tmp_path: Path) -> None:
     Trainer(config(), Regression(), tmp_path).run()
     assert sorted(path.name for path in (tmp_path / "toy").glob("step-*")) == [
-        "step-00000030.safetensors",
-        "step-00000040.safetensors",
+        "step-00000030",
+        "step-00000040",
     ]
 
 
@@ -99,8 +100,9 @@ def test_a_checkpoint_of_other_modules_is_refused(tmp_path: Path) -> None:
         Trainer(config(10), Regression(width=5), tmp_path).resume()
     path = newest_state(tmp_path / "toy")
     assert path is not None
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(CheckpointError, match="delete it to start anew"):
+    (shard,) = path.glob("*.safetensors")
+    shard.write_bytes(shard.read_bytes()[:100])
+    with pytest.raises(CheckpointError, match=r"is damaged .*; delete it to go on from an older one"):
         Trainer(config(10), Regression(), tmp_path).resume()
 
 

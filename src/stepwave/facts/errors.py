@@ -21,7 +21,8 @@
     +-- ServiceError                 a synthesis engine, a listener or an endpoint failed
     +-- ConfigError                  a setting outside its range, or settings that contradict each other
     |   +-- RegistryError            an unknown name, or a name used twice
-    +-- OutputError                  an answer could not be stored
+    +-- TrainingError                a run cannot go on: its losses are not finite
+    +-- OutputError                  a result could not be stored
     +-- MissingExtraError            an optional package is not installed
     +-- ToolError                    a tool failed or was called wrongly
     +-- ProtocolError                a client sent what the wire format does not allow
@@ -112,6 +113,10 @@ class DataError(StepwaveError):
 
 class ServiceError(StepwaveError):
     """A synthesis engine, a listener or an endpoint gave nothing usable, or nothing in time."""
+
+
+class TrainingError(StepwaveError):
+    """A training run cannot go on."""
 
 
 class OutputError(StepwaveError):

@@ -11,12 +11,12 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from stepwave.data.sources.contract import SourceConfig
 from stepwave.facts.errors import ConfigError
+from stepwave.training.config import Schedule, scale_at
 
 Part: TypeAlias = Literal["encoder", "adaptor", "decoder", "embedding", "head"]
 """What has a learning rate of its own. `decoder` is its blocks and last norm; where the head is tied to the embedding,
 `embedding` decides."""
 PARTS: Final[tuple[Part, ...]] = get_args(Part)
-Schedule: TypeAlias = Literal["cosine", "linear", "constant"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,11 @@ class Rates:
     def __post_init__(self) -> None:
         if self.peak <= 0 or (self.final is not None and not 0 <= self.final <= self.peak):
             raise ConfigError(f"learning rate {self.peak:g} to {self.final}; wanted a peak above 0 and a final below")
+
+    @property
+    def final_fraction(self) -> float:
+        """The last learning rate as a fraction of the peak."""
+        return 1.0 if self.final is None else self.final / self.peak
 
 
 @dataclass(frozen=True)
@@ -89,12 +94,4 @@ class Stage:
     def rate_at(self, step: int, part: Part) -> float:
         """Learning rate of `part` at `step` (from 0)."""
         rates = self.rates[part]
-        final = rates.peak if rates.final is None else rates.final
-        if step < self.warmup_steps:
-            return rates.peak * (step + 1) / self.warmup_steps
-        progress = min(1.0, (step - self.warmup_steps) / max(1, self.steps - self.warmup_steps))
-        if self.schedule == "cosine":
-            progress = 0.5 * (1 - math.cos(math.pi * progress))
-        elif self.schedule == "constant":
-            return rates.peak
-        return rates.peak + (final - rates.peak) * progress
+        return rates.peak * scale_at(self.schedule, step, self.steps, self.warmup_steps, rates.final_fraction)

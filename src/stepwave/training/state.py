@@ -1,65 +1,164 @@
-"""Checkpoints of a run: weights, optimiser states and the step, in one safetensors file, newest two kept.
+"""Checkpoints of a run: written in the background by all its processes, read by any number of them.
 
-The random state needs no place: batches, dropout and noise are functions of the seed and the step.
+PyTorch's distributed checkpoint over safetensors: each process writes the shards it holds, and a run that goes on with
+more or fewer processes reads what it needs of each file. Only what learns is stored, with its optimiser's state; frozen
+parts come from where the run started. Random states need no place: batches, dropout and noise follow from the step.
 """
 
+import contextlib
 import json
-from dataclasses import asdict
+import shutil
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.distributed import checkpoint
+from torch.distributed.checkpoint import HuggingFaceStorageWriter
 
-from stepwave.checkpoints.runs import MODEL
-from stepwave.facts.errors import CheckpointError
-from stepwave.training.config import TrainConfig
+from stepwave.checkpoints.runs import (
+    MODEL,
+    STATE,
+    expect_single_process,
+    newest_state,
+    read_state,
+    read_tensors,
+    stored_tensors,
+)
+from stepwave.facts.errors import CheckpointError, OutputError
+from stepwave.training.parallel import Ranks
 
-
-def save_state(
-    folder: Path, step: int, module: nn.Module, optimisers: dict[str, torch.optim.AdamW], config: TrainConfig
-) -> Path:
-    """Write a checkpoint under its final name in one step and delete all but the newest two."""
-    tensors: dict[str, Tensor] = {}
-    for name, value in module.state_dict().items():
-        tensors[f"{MODEL}{name}"] = value.detach().cpu().contiguous().clone()
-    for group, optimiser in optimisers.items():
-        for index, state in optimiser.state_dict()["state"].items():
-            for key, value in state.items():
-                tensors[f"optimiser.{group}.{index}.{key}"] = value.detach().cpu().contiguous().clone()
-    path = folder / f"step-{step:08d}.safetensors"
-    temporary = path.with_suffix(".partial")
-    save_file(tensors, temporary, {"step": str(step), "config": json.dumps(asdict(config))})
-    temporary.replace(path)
-    for old in sorted(folder.glob("step-*.safetensors"))[:-2]:
-        old.unlink()
-    return path
+OPTIMISER = "optimiser."
 
 
-def load_state(path: Path, module: nn.Module, optimisers: dict[str, torch.optim.AdamW], config: TrainConfig) -> int:
-    """Load a checkpoint strictly; returns its step.
+class Checkpoints:
+    """Writes and reads the checkpoints of one run.
 
-    Raises:
-        CheckpointError: the file is damaged or belongs to other modules.
+    Args:
+        folder: of the run.
+        module: what learns; tensors that need no gradient are left out, buffers apart.
+        optimisers: by name; their state is stored by the names of the parameters they move.
+        ranks: the processes of the run.
+        keep: how many complete checkpoints stay.
     """
-    weights: dict[str, Tensor] = {}
-    states: dict[str, dict[int, dict[str, Any]]] = {name: {} for name in optimisers}
-    try:
-        with safe_open(path, "pt") as file:
-            step = int(file.metadata()["step"])
-            for name in file.keys():  # noqa: SIM118 (a safetensors handle is not iterable)
-                if name.startswith(MODEL):
-                    weights[name.removeprefix(MODEL)] = file.get_tensor(name)
-                else:
-                    _, group, index, key = name.split(".")
-                    states[group].setdefault(int(index), {})[key] = file.get_tensor(name)
-        module.load_state_dict(weights, strict=True)
-    except (OSError, RuntimeError, KeyError, ValueError, SafetensorError) as failure:
-        raise CheckpointError(f"{path} does not fit run {config.name!r}: {failure}; delete it to start anew") from None
-    for group, optimiser in optimisers.items():
-        whole = optimiser.state_dict()
-        whole["state"] = states[group]
-        optimiser.load_state_dict(whole)
-    return step
+
+    def __init__(
+        self, folder: Path, module: nn.Module, optimisers: dict[str, torch.optim.AdamW], ranks: Ranks, keep: int = 2
+    ) -> None:
+        self.folder, self.module, self.optimisers, self.ranks, self.keep = folder, module, optimisers, ranks, keep
+        self._writing: tuple[Path, Future[Any]] | None = None
+        for optimiser in optimisers.values():
+            _prepare(optimiser)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What a checkpoint holds, by name: weights and buffers that may change, optimiser states."""
+        frozen = {name for name, parameter in self.module.named_parameters() if not parameter.requires_grad}
+        names = {id(parameter): name for name, parameter in self.module.named_parameters()}
+        found = {f"{MODEL}{name}": value for name, value in self.module.state_dict().items() if name not in frozen}
+        for optimiser in self.optimisers.values():
+            for parameter, state in optimiser.state.items():
+                for key, value in state.items():
+                    found[f"{OPTIMISER}{names[id(parameter)]}.{key}"] = value
+        return {name: value.detach() for name, value in found.items()}
+
+    def begin(self, step: int, state: dict[str, Any]) -> None:
+        """Begin to write a checkpoint; tensors are copied before this returns, and written while training goes on.
+
+        Waits for the one before. Raises OutputError where that one, or this one's folder, could not be written.
+        """
+        self.finish()
+        path = self.folder / f"step-{step:08d}.partial"
+        try:
+            if self.ranks.first:
+                shutil.rmtree(path, ignore_errors=True)
+                path.mkdir(parents=True)
+                (path / STATE).write_text(json.dumps({"step": step, **state}), encoding="utf-8")
+        except OSError as failure:
+            shutil.rmtree(path, ignore_errors=True)
+            raise OutputError(f"no checkpoint at {path}: {failure.strerror}; free some space") from None
+        self.ranks.wait_for_all()
+        expect_single_process()
+        written = checkpoint.async_save(
+            self.tensors(),
+            storage_writer=HuggingFaceStorageWriter(str(path), save_distributed=True),
+            no_dist=self.ranks.mesh is None,
+        )
+        assert isinstance(written, Future)
+        self._writing = (path, written)
+
+    def poll(self) -> None:
+        """Give a checkpoint its final name once all of it is written. Raises OutputError where it could not be."""
+        if self._writing is not None and self._writing[1].done():
+            self.finish()
+
+    def finish(self) -> None:
+        """Wait until the checkpoint begun last is complete. Raises OutputError where it could not be written."""
+        if self._writing is None:
+            return
+        (path, written), self._writing = self._writing, None
+        try:
+            written.result()
+        except Exception as failure:  # storage layers wrap a full disk in errors of their own
+            if self.ranks.first:
+                shutil.rmtree(path, ignore_errors=True)
+            reason = _cause(failure)
+            raise OutputError(
+                f"the checkpoint {path.stem} could not be written ({reason}); free some space: older ones are kept"
+            ) from None
+        if self.ranks.first:
+            final = path.with_suffix("")
+            shutil.rmtree(final, ignore_errors=True)
+            path.rename(final)
+            for old in sorted(self.folder.glob("step-????????"))[: -self.keep]:
+                shutil.rmtree(old)
+
+    def settle(self) -> None:
+        """Let a checkpoint that is being written come to its end when a run fails for another reason."""
+        with contextlib.suppress(OutputError):
+            self.finish()
+
+    def load_newest(self) -> dict[str, Any] | None:
+        """Load the newest checkpoint strictly; returns its state (`step` and what the loader stored), or None.
+
+        Raises CheckpointError where it is damaged or belongs to other modules.
+        """
+        path = newest_state(self.folder)
+        if path is None:
+            return None
+        state = read_state(path)
+        wanted, kept = self.tensors(), stored_tensors(path)
+        strange = sorted(wanted.keys() ^ kept.keys()) or sorted(
+            name for name, value in wanted.items() if value.shape != kept[name].size
+        )
+        if strange:
+            raise CheckpointError(
+                f"{path} does not fit run {self.folder.name!r}: {len(strange)} tensors differ, {strange[0]} for one; "
+                "delete it to start anew"
+            )
+        read_tensors(path, wanted, alone=self.ranks.mesh is None)
+        return state
+
+
+def _prepare(optimiser: torch.optim.AdamW) -> None:
+    """Give every parameter the state that AdamW would give it at its first step: a place to load into."""
+    for group in optimiser.param_groups:
+        for parameter in group["params"]:
+            if parameter not in optimiser.state:
+                place = parameter.device if group["fused"] else torch.device("cpu")
+                optimiser.state[parameter] = {
+                    "step": torch.zeros((), dtype=torch.float32, device=place),
+                    "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+                    "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+                }
+
+
+def _cause(failure: BaseException) -> str:
+    """The innermost reason of an error that was wrapped on its way."""
+    inner: BaseException | None = failure
+    while inner is not None:
+        if isinstance(inner, OSError) and inner.strerror:
+            return inner.strerror
+        inner = inner.__cause__ or inner.__context__
+    lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
+    return lines[-1][:200] if lines else type(failure).__name__

@@ -1,151 +1,177 @@
-"""Runs an experiment: steps, clipping, schedules, checkpoints, exact resumption, curves.
+"""Runs an experiment: steps, clipping, schedules, checkpoints, exact resumption, curves, on one process or many.
 
-An `Experiment` owns the modules, draws batches and yields losses; it need not know how a run is saved. Batches are a
-function of the seed and the step, so a resumed run goes on with exactly the batch that an uninterrupted one would see.
+Batches are a function of the seed, the step and the loader's stored position, so a resumed run goes on with exactly the
+batch that an uninterrupted one would see.
 """
 
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from stepwave.checkpoints.runs import newest_state
+from stepwave.facts.errors import ConfigError, OutputError, TrainingError
 from stepwave.training.config import OptimiserConfig, TrainConfig
 from stepwave.training.curves import CurveLog
-from stepwave.training.state import load_state, save_state
-
-
-class Experiment(Protocol):
-    """What is trained, on what, towards which losses."""
-
-    def module(self) -> nn.Module:
-        """Everything whose weights a checkpoint must hold."""
-        ...
-
-    def parameters(self) -> dict[str, list[nn.Parameter]]:
-        """Trainable parameters by optimiser name."""
-        ...
-
-    def batch(self, step: int) -> Any:
-        """The batch of a step: a function of the seed and the step alone."""
-        ...
-
-    def losses(self, batch: Any) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Yield (optimiser name, losses); `losses["loss"]` is minimised before the iterator goes on."""
-        ...
-
-    def size(self, batch: Any) -> int:
-        """Positions or frames in a batch, for the throughput figure."""
-        ...
-
-    def validate(self) -> dict[str, float]:
-        """Figures on held-out material."""
-        ...
+from stepwave.training.experiment import Experiment, Losses, as_mean
+from stepwave.training.parallel import Ranks, gradient_norm
+from stepwave.training.precision import computed_in
+from stepwave.training.state import Checkpoints
 
 
 class Trainer:
-    """One run of one experiment on one device.
+    """One run of one experiment.
 
-    A first interrupt (Ctrl-C) ends the run after the current step with a checkpoint; a second one stops at once.
+    A first interrupt (Ctrl-C, or the SIGTERM of a cluster that wants its machine back) ends the run after the current
+    step with a checkpoint; a second one stops at once.
     """
 
-    def __init__(self, config: TrainConfig, experiment: Experiment, folder: Path, device: str = "cpu") -> None:
-        self.config, self.experiment, self.folder, self.device = config, experiment, folder / config.name, device
+    def __init__(self, config: TrainConfig, experiment: Experiment, folder: Path, ranks: Ranks | None = None) -> None:
+        self.config, self.experiment, self.folder = config, experiment, folder / config.name
+        self.ranks = ranks or Ranks()
         self.folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
-        self.experiment.module().to(device)
+        self.half = computed_in(config.precision, self.ranks.device) is torch.bfloat16
+        try:
+            experiment.place(self.ranks, self.half, config.compile)
+        except NotImplementedError:
+            raise ConfigError(
+                f"{config.name} is trained by one process, {self.ranks.data_world} came; start it without torchrun"
+            ) from None
         self.groups = experiment.parameters()
         self.optimisers = {
-            name: torch.optim.AdamW(
-                parameters,
-                lr=config.optimisers[name].learning_rate,
-                betas=config.optimisers[name].betas,
-                weight_decay=config.optimisers[name].weight_decay,
-                fused=True,
-            )
-            for name, parameters in self.groups.items()
+            name: _optimiser(parameters, config.optimisers[name]) for name, parameters in self.groups.items()
         }
+        self.checkpoints = Checkpoints(self.folder, experiment.module(), self.optimisers, self.ranks)
         self.step = 0
+        self.bad_in_a_row = 0
         self.stopping = False
 
     def resume(self) -> bool:
-        """Load the newest checkpoint of this run, if there is one; returns whether there was."""
-        path = newest_state(self.folder)
-        if path is None:
+        """Load the newest checkpoint of this run, if there is one; returns whether there was.
+
+        Raises CheckpointError where it is damaged or belongs to other modules.
+        """
+        state = self.checkpoints.load_newest()
+        if state is None:
             return False
-        self.step = load_state(path, self.experiment.module(), self.optimisers, self.config)
+        self.step = state["step"]
+        self.experiment.restore(state["experiment"])
         return True
 
     def run(self, minutes: float | None = None) -> dict[str, float]:
-        """Train to the last step, or for `minutes`; returns the last validation figures."""
-        previous = signal.signal(signal.SIGINT, self._stop)
+        """Train to the last step, or for `minutes`; returns the last validation figures.
+
+        Raises:
+            TrainingError: losses are not finite, and the configuration says to stop.
+            OutputError: the last checkpoint could not be written.
+        """
+        previous = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
         deadline = None if minutes is None else time.monotonic() + 60 * minutes
         figures: dict[str, float] = {}
         validated_at = -1
         try:
-            with CurveLog(self.folder, self.config.name, self.config.steps) as log:
+            with CurveLog(self.folder, self.config, self.ranks) as log:
                 log.cut(self.step)
-                while self.step < self.config.steps and not self.stopping:
+                while self.step < self.config.steps and not self._is_over(deadline):
                     self._one_step(log)
                     if self.step % self.config.validate_every == 0:
                         figures = log.validation(self.step, self._validate())
                         validated_at = self.step
-                    if self.step % self.config.save_every == 0:
-                        self._save()
-                    if deadline is not None and time.monotonic() > deadline:
-                        break
-                self._save()
+                    self._keep(log)
+                self._begin_checkpoint()
                 if validated_at != self.step:
                     figures = log.validation(self.step, self._validate())
+                self.checkpoints.finish()
         finally:
-            signal.signal(signal.SIGINT, previous)
+            self.checkpoints.settle()
+            for number, handler in previous.items():
+                signal.signal(number, handler)
         return figures
+
+    def _is_over(self, deadline: float | None) -> bool:
+        """Whether any process was told to stop, or has no time left."""
+        return self.ranks.any(self.stopping or (deadline is not None and time.monotonic() > deadline))
 
     def _one_step(self, log: CurveLog) -> None:
         started = time.monotonic()
         self.experiment.module().train()
         batch = self.experiment.batch(self.step)
+        waited = time.monotonic() - started
         # Dropout and noise are drawn from the step too, which makes resumption exact without saving random states.
-        torch.manual_seed(self.config.seed * 1_000_003 + self.step)
-        shown: dict[str, float] = {}
+        torch.manual_seed(self.config.seed * 1_000_003 + self.step + 7_919 * self.ranks.data_rank)
         losses = self.experiment.losses(batch)
+        fresh: set[str] = set()
         while True:
-            with torch.autocast(self.device, torch.bfloat16, enabled=self.config.precision == "bfloat16"):
-                named = next(losses, None)
-            if named is None:
+            with torch.autocast(self.ranks.device.type, torch.bfloat16, enabled=self.half):
+                each = next(losses, None)
+            if each is None:
                 break
-            name, parts = named
-            settings, optimiser = self.config.optimisers[name], self.optimisers[name]
-            optimiser.zero_grad(set_to_none=True)
-            parts["loss"].backward()  # type: ignore[no-untyped-call]
-            norm = clip_gradients(self.groups[name], settings)
-            for group in optimiser.param_groups:
-                group["lr"] = settings.learning_rate * settings.scale_at(self.step, self.config.steps)
-            if torch.isfinite(norm):
-                optimiser.step()
-            prefix = "" if len(self.groups) == 1 else f"{name}/"
-            shown |= {prefix + part: float(value.detach()) for part, value in parts.items()}
-            shown[prefix + "gradient_norm"] = float(norm)
+            for name in each.optimisers:
+                if name not in fresh:
+                    self.optimisers[name].zero_grad(set_to_none=True)
+            fresh.update(each.optimisers)
+            each.minimise.backward()  # type: ignore[no-untyped-call]
+            # Adversaries have losses of their own; parts that step on one loss share its name.
+            prefix = "" if len(each.optimisers) == len(self.groups) else f"{each.optimisers[0]}/"
+            log.add({prefix + part: as_mean(figure) for part, figure in each.shown.items()})
+            if each.complete:
+                norm = self._update(each, batch)
+                log.add({f"{prefix}gradient_norm": as_mean(norm)})
+                fresh.difference_update(each.optimisers)
         self.step += 1
-        log.step(self.step, shown, self.experiment.size(batch), time.monotonic() - started, self.config.log_every)
+        log.step(self.step, self.experiment.size(batch), time.monotonic() - started, waited)
+
+    def _update(self, losses: Losses, batch: object) -> Tensor:
+        """Clip, and step unless something is not finite; returns the gradients' norm before."""
+        parameters = [parameter for name in losses.optimisers for parameter in self.groups[name]]
+        norm = clip_gradients(parameters, self.config.optimisers[losses.optimisers[0]])
+        if not torch.isfinite(norm):
+            self._bad_loss(batch)
+            return norm
+        self.bad_in_a_row = 0
+        for name in losses.optimisers:
+            settings = self.config.optimisers[name]
+            for group in self.optimisers[name].param_groups:
+                group["lr"] = settings.learning_rate * settings.scale_at(self.step, self.config.steps)
+            self.optimisers[name].step()
+        return norm
+
+    def _bad_loss(self, batch: object) -> None:
+        self.bad_in_a_row += 1
+        where = f"{self.config.name}, step {self.step}: loss or gradients are not finite"
+        material = self.experiment.describe(batch)
+        if self.config.on_bad_loss == "stop" or self.bad_in_a_row >= self.config.most_bad_losses:
+            raise TrainingError(
+                f"{where}, {self.bad_in_a_row} steps in a row{material and f', in {material}'}; the last checkpoint is "
+                "kept: lower the learning rate or leave the material out"
+            )
+        if self.ranks.first:
+            print(f"{where}; the step is left out{material and f' ({material})'}", flush=True)
 
     def _validate(self) -> dict[str, float]:
         self.experiment.module().eval()
         with (
             torch.no_grad(),
             torch.random.fork_rng(),
-            torch.autocast(self.device, torch.bfloat16, enabled=self.config.precision == "bfloat16"),
+            torch.autocast(self.ranks.device.type, torch.bfloat16, enabled=self.half),
         ):
             torch.manual_seed(self.config.seed)
             return self.experiment.validate()
 
-    def _save(self) -> None:
-        save_state(self.folder, self.step, self.experiment.module(), self.optimisers, self.config)
+    def _keep(self, log: CurveLog) -> None:
+        """Begin a checkpoint where one is due; one that fails on the way is told of, and the run goes on."""
+        try:
+            self.checkpoints.poll()
+            if self.step % self.config.save_every == 0 and self.step < self.config.steps:
+                self._begin_checkpoint()
+        except OutputError as failure:
+            log.say(str(failure))
+
+    def _begin_checkpoint(self) -> None:
+        self.checkpoints.begin(self.step, {"experiment": self.experiment.state()})
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         if self.stopping:
@@ -153,12 +179,26 @@ class Trainer:
         self.stopping = True
 
 
+def _optimiser(parameters: list[nn.Parameter], settings: OptimiserConfig) -> torch.optim.AdamW:
+    """AdamW that decays matrices only."""
+    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
+    vectors = [parameter for parameter in parameters if parameter.ndim <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": settings.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(
+        [group for group in groups if group["params"]], lr=settings.learning_rate, betas=settings.betas, fused=True
+    )
+
+
 def clip_gradients(parameters: list[nn.Parameter], settings: OptimiserConfig) -> Tensor:
     """Clip gradients in place; returns their norm before."""
+    norm = gradient_norm(parameters)
     if not settings.clip_each:
-        norm: Tensor = torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
+        torch.nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm)
         return norm
-    moved = [parameter for parameter in parameters if parameter.grad is not None]
-    norms = [torch.nn.utils.clip_grad_norm_(parameter, settings.clip_norm) for parameter in moved]
-    together: Tensor = torch.linalg.vector_norm(torch.stack(norms))
-    return together
+    for parameter in parameters:
+        if parameter.grad is not None:
+            torch.nn.utils.clip_grads_with_norm_(parameter, settings.clip_norm, gradient_norm([parameter]))
+    return norm

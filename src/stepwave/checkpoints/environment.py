@@ -1,8 +1,9 @@
-"""What a run was measured on: versions, processor, threads, load. Times mean nothing without it."""
+"""What something was trained or measured on: code, versions, processor, threads, load. Times mean little without it."""
 
 import importlib.metadata
 import os
 import platform
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,14 @@ import torch
 
 from stepwave import __version__
 
-_PACKAGES = ("torch", "numpy", "faster-whisper", "ctranslate2", "jiwer", "pesq", "whisper-normalizer")
+_PACKAGES = ("torch", "numpy", "faster-whisper", "ctranslate2", "jiwer", "peft", "pesq", "whisper-normalizer")
 
 
 def environment() -> dict[str, Any]:
     """Facts to store beside the figures: strings and numbers only."""
     return {
         "stepwave": __version__,
+        "revision": revision(),
         "packages": {name: _version(name) for name in _PACKAGES},
         "python": platform.python_version(),
         "processor": processor(),
@@ -24,6 +26,24 @@ def environment() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }
+
+
+def revision() -> str | None:
+    """The commit that this code is of, with `+` where files differ from it; None outside a checkout."""
+    folder = Path(__file__).resolve().parent
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=20
+        )
+        return done.stdout.strip()
+
+    try:
+        if not Path(git("rev-parse", "--show-toplevel"), "src", "stepwave").is_dir():
+            return None
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
 
 
 def processor() -> str:
