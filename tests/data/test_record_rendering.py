@@ -1,7 +1,6 @@
-"""Records of every kind against ids and labels written out by hand, and what holds for all of them."""
+"""Records of every kind against ids and labels written out by hand."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from stepwave.data.examples import IGNORED, Heard
 from stepwave.data.record_rendering import Renderer
 from stepwave.data.records import Call, Clip, Kind, Record, Turn
-from stepwave.facts.errors import ConfigError, DataError
+from stepwave.facts.errors import ConfigError
 from stepwave.text.prompts import NANO_PROMPTS, TASK_PROMPTS_NANO, TASK_PROMPTS_RELEASED
 from stepwave.text.tokenizer import Tokenizer
 
@@ -327,17 +326,17 @@ def test_of_a_preference_the_chosen_answer_is_rendered(renderer: Renderer, tiny_
 
 def test_pieces_of_a_long_clip_are_groups_one_after_the_other(renderer: Renderer, tiny_tokenizer: Tokenizer) -> None:
     what = record("asr", human("", HEARD), assistant("River."))
-    example = renderer.render(what, {"heard": [2, 0, 1]}, {})
+    example = renderer.render(what, {"heard": [2, 1, 0]}, {})
     groups = [
         "<audio_start>", "<audio_patch>", "<audio_patch>", "<audio_end>",
-        "<audio_start>", "<audio_end>", "<audio_start>", "<audio_patch>", "<audio_end>",
+        "<audio_start>", "<audio_patch>", "<audio_end>",
     ]  # fmt: skip
     before = [*system("Write down what you hear."), "<|BOT|>", "human\n"]
     after = ["<|EOT|>", "<|BOT|>", "assistant\n", "River.", "<|EOT|>"]
     assert list(example.ids) == spelled(tiny_tokenizer, [*before, *groups, *after])
     first = len(spelled(tiny_tokenizer, before)) + 1
-    # The piece in the middle is too short for a placeholder, and nothing has to be fetched for it.
-    assert example.heard == (Heard(HEARD, 0, first, 2), Heard(HEARD, 2, first + 6, 1))
+    # The last piece is too short for a placeholder.
+    assert example.heard == (Heard(HEARD, 0, first, 2), Heard(HEARD, 1, first + 4, 1))
 
 
 def test_what_records_contain_is_plain_text(renderer: Renderer, tiny_tokenizer: Tokenizer) -> None:
@@ -361,96 +360,7 @@ def test_prompts_of_the_released_model(tiny_tokenizer: Tokenizer) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("what", "reason"),
-    [
-        (record("speech", human("River.", HEARD)), "raw material; make `asr`"),
-        (record("sound", human("", HEARD)), "raw material; make `caption`"),
-        (record("asr", human("River."), assistant("River.")), "the human turn is text; wanted sound"),
-        (record("tts", human("River."), assistant("River.")), "the assistant turn is text; wanted sound"),
-        (record("asr", human("", HEARD)), "its turns are human; wanted one human turn, then"),
-        (record("tts", human("River."), replace(assistant("River."), spoken=True)), "to be spoken but has no sound"),
-        (record("tts", human("River."), assistant("River.", Clip("new"))), "clip new is said but has no speech codes"),
-        (record("asr", human("", Clip("new")), assistant("River.")), "clip new is heard but has no sound"),
-        (record("tts", human("River."), assistant("", SAID)), "has sound but no words"),
-        (record("asr", human("", HEARD), assistant(" ")), r"turn 2 \(assistant\) has neither words nor sound"),
-        (record("s2tt", human("", HEARD), assistant("River.", language="")), "the answer's language is ''"),
-        (record("qa", human("", HEARD), assistant("River.")), "wanted two human turns, a sound and the question"),
-        (record("conversation"), "wanted a human turn"),
-        (record("conversation", human("River."), assistant("River."), human("River.")), "the assistant's at the end"),
-        (record("conversation", human("River."), assistant("A"), assistant("B")), "two assistant turns follow"),
-        (
-            record("conversation", human("River."), Turn("system", "Now."), assistant("River.")),
-            "a system turn comes in the middle",
-        ),
-        (
-            record("conversation", Turn("system", "<tts_start>"), human("River."), assistant("River.")),
-            "spells a special token",
-        ),
-        (record("conversation", human("River."), replace(human("", HEARD), role="input")), "only the human and"),
-        (record("tools", human("River."), assistant("River.")), "offers no tools"),
-        (record("tools", human("River."), assistant("River."), tools=[{"type": "function"}]), "tool 1 of the list"),
-        (
-            record("tools", human("River."), assistant(calls=(Call("search", {}),)), tools=[WEATHER]),
-            "calls search, which it does not offer",
-        ),
-        (record("interleaved", assistant("River."), human("River.")), "wanted assistant turns only"),
-        (record("text", human("", HEARD)), "wanted one turn of written text"),
-        (record("continuation", Turn("system", "Go."), human("", HEARD), assistant("A")), "takes no instruction"),
-        (record("preference", human("River."), assistant("A"), assistant("B")), "not ranked"),
-        (record("conversation", human("half \ud800"), assistant("River.")), "half a surrogate pair"),
-    ],
-)
-def test_a_record_that_does_not_fit_is_refused_by_its_name(renderer: Renderer, what: Record, reason: str) -> None:
-    with pytest.raises(DataError, match=rf"^record 'one' \({what.kind}\): .*{reason}"):
-        renderer.render(what, PIECES, CODES)
-
-
-def test_codes_that_are_none_are_refused(renderer: Renderer) -> None:
-    what = record("tts", human("River."), assistant("River.", SAID))
-    for codes in ([6561], [-1, 5]):
-        with pytest.raises(DataError, match=r"record 'one' \(tts\): clip said has codes .* wanted 0..6560"):
-            renderer.render(what, {}, {"said": codes})
-
-
 def test_a_task_without_a_prompt_is_a_mistake_of_the_settings(tiny_tokenizer: Tokenizer) -> None:
     renderer = Renderer(tiny_tokenizer, NANO_PROMPTS)
     with pytest.raises(ConfigError, match="no prompt for 'caption'; known: transcribe, read, answer, chat"):
         renderer.render(record("caption", human("", HEARD), assistant("River.")), PIECES, {})
-
-
-class Lengths:
-    """A source that knows lengths only."""
-
-    name = "lengths"
-
-    def __init__(self, lengths: Mapping[str, int]) -> None:
-        self.lengths = lengths
-
-    def __len__(self) -> int:
-        raise NotImplementedError
-
-    def record(self, index: int) -> Record:
-        raise NotImplementedError
-
-    def samples(self, clip: Clip) -> Any:
-        raise NotImplementedError
-
-    def tensor(self, name: str) -> Any:
-        raise NotImplementedError
-
-    def length(self, name: str) -> int | None:
-        return self.lengths.get(name)
-
-
-def test_a_clip_that_nobody_has_measured_can_not_be_measured(renderer: Renderer) -> None:
-    unknown = Clip("unknown")
-    for what in (
-        record("asr", human("", unknown), assistant("River.")),
-        record("tts", human("River."), assistant("River.", unknown)),
-    ):
-        with pytest.raises(DataError, match=rf"record 'one' \({what.kind}\): nobody has measured clip unknown"):
-            renderer.measure(what, Lengths({}))
-    known = record("asr", human("", unknown), assistant("River."))
-    example = renderer.render(known, {"unknown": [313, 1]}, {})
-    assert renderer.measure(known, Lengths({"unknown.frames": 626})) == len(example.ids)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from stepwave.text import prompts
+from stepwave.text.language_names import LANGUAGE_NAMES
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "parity/golden/conversations.json").read_text(encoding="utf-8"))
 
@@ -36,3 +37,15 @@ def test_a_multiple_choice_question_lists_its_options() -> None:
         "Which? Please choose the answer from the following options: [a, b] "
         "Output the final answer in <RESPONSE> </RESPONSE>."
     )
+
+
+def test_a_translation_into_chinese_is_asked_for_as_in_the_released_examples() -> None:
+    language = LANGUAGE_NAMES["zh"]
+    written, spoken = prompts.TRANSLATE.format(language=language), prompts.TRANSLATE_TO_SPEECH.format(language=language)
+    assert written == "Please listen carefully to this audio and then translate its content into Chinese."
+    assert spoken == "Please listen carefully to this audio and then translate its content into Chinese speech."
+
+
+def test_both_models_have_a_prompt_for_every_task_and_nano_those_it_was_trained_with() -> None:
+    assert prompts.TASK_PROMPTS_NANO.keys() == prompts.TASK_PROMPTS_RELEASED.keys()
+    assert {name: prompts.TASK_PROMPTS_NANO[name] for name in prompts.NANO_PROMPTS} == prompts.NANO_PROMPTS

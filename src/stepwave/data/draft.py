@@ -25,11 +25,9 @@ class Draft:
         placeholders each piece has."""
         start, marked = len(self._ids) + 1, self._special.audio_start
         groups = [start + place for place, token in enumerate(ids) if token == marked] if sounds else []
-        pieces = [(clip, piece, count) for clip, counts in sounds for piece, count in enumerate(counts)]
+        pieces = [(clip, piece, count) for clip, counts in sounds for piece, count in enumerate(counts) if count]
         for (clip, piece, count), start in zip(pieces, groups, strict=True):
-            # The encoder gives nothing for 20 ms or less.
-            if count:
-                self._heard.append(Heard(clip, piece, start, count))
+            self._heard.append(Heard(clip, piece, start, count))
         self._add(ids, said=False)
 
     def say(self, ids: Sequence[int]) -> None:
@@ -48,8 +46,12 @@ class Draft:
 
 
 def sound_groups(counts: Sequence[int], special: SpecialTokens) -> TokensPart:
-    """A clip in a message: for each piece `<audio_start>`, its placeholders, `<audio_end>`."""
+    """A clip in a message: for each piece `<audio_start>`, its placeholders, `<audio_end>`.
+
+    A last piece of 20 ms or less, of which the encoder makes nothing, has no group: stored frames don't tell that it
+    was there. (The template of prompts writes an empty one, as the reference does.)
+    """
     ids: list[int] = []
-    for count in counts:
+    for count in filter(None, counts):
         ids += [special.audio_start, *[special.audio_patch] * count, special.audio_end]
     return TokensPart(tuple(ids))

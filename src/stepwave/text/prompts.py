@@ -11,9 +11,10 @@ from typing import Final
 CHAT: Final = "You are a helpful assistant."
 SPOKEN_CHAT: Final = "请用语音与我交流。"
 TRANSCRIBE: Final = "请记录下你所听到的语音内容。"
-TRANSLATE_TO_CHINESE: Final = "Please listen carefully to this audio and then translate its content into Chinese."
-TRANSLATE_TO_CHINESE_SPEECH: Final = (
-    "Please listen carefully to this audio and then translate its content into Chinese speech."
+TRANSLATE: Final = "Please listen carefully to this audio and then translate its content into {language}."
+"""The released examples ask for Chinese; `{language}` is the English name of any."""
+TRANSLATE_TO_SPEECH: Final = (
+    "Please listen carefully to this audio and then translate its content into {language} speech."
 )
 CAPTION: Final = "Please briefly explain the important events involved in this audio clip."
 MULTIPLE_CHOICE: Final = (
@@ -21,12 +22,6 @@ MULTIPLE_CHOICE: Final = (
 )
 READ_ALOUD: Final = "Read this paragraph at a natural pace.\n"
 """Base model: stands before the text to be said, which `<tts_start>` follows."""
-
-TRANSLATE: Final = "Please listen carefully to this audio and then translate its content into {language}."
-"""The released request for a translation, with the language left open."""
-TRANSLATE_TO_SPEECH: Final = (
-    "Please listen carefully to this audio and then translate its content into {language} speech."
-)
 READ_TRANSLATED: Final = "Translate the following text into {language} and broadcast it with voice.\n"
 """Base model: stands before the text whose translation is to be said."""
 USE_TOOLS: Final = (
