@@ -29,6 +29,7 @@ from stepwave.prepare.writing.monologues import Monologues
 from stepwave.prepare.writing.speakable import Lengths
 from stepwave.prepare.writing.texts import Texts
 from stepwave.prepare.writing.translations import Direction, Translations
+from stepwave.prepare.writing.unspoken import Unspoken
 
 TATOEBA: Final = "CC BY 2.0 FR"
 ASSISTANT: Final = "piper/joe-even"
@@ -119,6 +120,21 @@ class NanoCorpus:
                 assistant=(LibraryVoice(ASSISTANT),),
                 tries=1,
             )
+        yield Stage(
+            "texts",
+            lambda: Texts(
+                read,
+                1,
+                "en",
+                {"text": 1.0},
+                self._many(6_000),
+                self.seed,
+                Lengths(4, 40),
+                True,
+                licence="public domain",
+            ),
+            final=True,
+        )
         yield from self._spoken(
             "monologues",
             lambda: Monologues(
@@ -136,6 +152,7 @@ class NanoCorpus:
             assistant=(LibraryVoice(ASSISTANT),),
             surroundings=Surroundings(0.25, "noise"),
         )
+        yield Stage("chats", lambda: Unspoken(self.folder / "conversations-scripts"), final=True)
         yield from self._spoken(
             "tools",
             lambda: ToolDialogues(max(1, round(1_000 * min(1.0, self.scale))), self.seed),

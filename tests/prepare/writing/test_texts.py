@@ -15,6 +15,7 @@ from stepwave.prepare.writing import monologues, speakable, texts
 from stepwave.prepare.writing.monologues import Monologues
 from stepwave.prepare.writing.speakable import Lengths
 from stepwave.prepare.writing.texts import Texts
+from stepwave.prepare.writing.unspoken import Unspoken
 
 WORDS = "one two three four five six seven eight nine ten".split()  # noqa: SIM905
 
@@ -29,6 +30,15 @@ def sentences(folder: Path, count: int = 100) -> Path:
 def run(step: Step, folder: Path) -> tuple[list[Record], dict[str, Any]]:
     list(run_step(step, folder, Processes(0)))
     return list(read_manifest(folder)), read_totals(folder)
+
+
+def test_sentences_may_be_learnt_from_as_plain_text(tmp_path: Path) -> None:
+    records, _ = run(Texts(sentences(tmp_path, 5), shares={"text": 1.0}, test_share=0.0), tmp_path / "out")
+    assert [record.kind for record in records] == ["text"] * 5
+    for record in records:
+        (turn,) = record.turns
+        assert (turn.role, turn.spoken, turn.language) == ("human", False, "en")
+        assert turn.text.startswith("This is sentence")
 
 
 def test_sentences_are_heard_or_read_as_drawn(tmp_path: Path) -> None:
@@ -118,3 +128,14 @@ def test_text_without_spaces_is_cut_too(tmp_path: Path) -> None:
     file.write_text("天黑了。外面下\n着雨。他还没有回来。", encoding="utf-8")
     records, _ = run(Monologues(file, language="zh", utterances=(3, 3)), tmp_path / "out")
     assert [turn.text for turn in records[0].turns] == ["天黑了。", "外面下着雨。", "他还没有回来。"]
+
+
+def test_conversations_may_be_learnt_from_as_they_are_written(tmp_path: Path) -> None:
+    spoken = Texts(sentences(tmp_path, 4), shares={"asr": 1.0}, test_share=0.0)
+    scripts, _ = run(spoken, tmp_path / "scripts")
+    records, _ = run(Unspoken(tmp_path / "scripts"), tmp_path / "written")
+    assert [record.id for record in records] == [f"{script.id}-written" for script in scripts]
+    assert [[turn.text for turn in record.turns] for record in records] == [
+        [turn.text for turn in script.turns] for script in scripts
+    ]
+    assert not any(turn.spoken or turn.clip for record in records for turn in record.turns)

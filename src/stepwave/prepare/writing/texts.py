@@ -1,11 +1,11 @@
-"""Plain sentences as scripts of transcriptions (`asr`) and readings (`tts`), each sentence once."""
+"""Plain sentences as scripts of transcriptions (`asr`) and readings (`tts`), or as they are (`text`), each once."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from stepwave.data.records import Kind, Record
+from stepwave.data.records import Kind, Record, Turn
 from stepwave.facts.errors import ConfigError, DataError
 from stepwave.prepare.pipeline.steps import (
     Dropped,
@@ -24,7 +24,7 @@ from stepwave.prepare.writing.speakable import Lengths, plain, trouble
 from stepwave.prepare.writing.splits import TEST_SHARE, check_share, split_of
 from stepwave.prepare.writing.translations import check_kinds, drawn_kind, two_turns
 
-READINGS: Final[tuple[Kind, ...]] = ("asr", "tts")
+READINGS: Final[tuple[Kind, ...]] = ("asr", "tts", "text")
 TWICE: Final = "the same sentence again"
 
 
@@ -92,7 +92,8 @@ class Texts(Step):
         kind = drawn_kind(self.shares, drawing(self.seed, name))
         said = (sentence, self.language)
         split = split_of(sentence, self.seed, self.test_share)
-        return Record(name, kind, two_turns(kind, said, said), self.file.stem, self.licence, split)
+        turns = (Turn("human", sentence, language=self.language),) if kind == "text" else two_turns(kind, said, said)
+        return Record(name, kind, turns, self.file.stem, self.licence, split)
 
     def _looked_over(self, row: Record) -> Outcome:
         text, language = row.turns[0].text, language_named(self.language)
