@@ -20,6 +20,7 @@ from stepwave.facts.errors import ConfigError, DataError, MissingExtraError, Ste
 
 _BRACES: Final = re.compile(r"\{([^{}]*)\}")
 _RANGE: Final = re.compile(r"(\d+)\.\.(\d+)")
+_WEB: Final = ("http://", "https://")
 _MOST: Final = 1_000_000
 """Addresses that one pattern may stand for; more is a slip of the pen."""
 
@@ -81,6 +82,8 @@ def list_folder(address: str) -> list[str] | None:
     """Names in a folder, sorted; None where it is no folder. Raises OSError."""
     if not is_remote(address):
         return sorted(os.listdir(address)) if os.path.isdir(address) else None
+    if address.startswith(_WEB):
+        return None  # a web page with links is no folder
     with _plain_errors(address):
         files, path = _file_system(address)
         if not files.isdir(path):
@@ -165,7 +168,7 @@ def _alternatives(pattern: str) -> Iterator[str]:
 
 def _is_pattern(address: str) -> bool:
     """A question mark in a web address begins its query, and a file may have brackets in its name."""
-    if address.startswith(("http://", "https://")) or (not is_remote(address) and os.path.exists(address)):
+    if address.startswith(_WEB) or (not is_remote(address) and os.path.exists(address)):
         return False
     return glob.has_magic(address)
 
