@@ -43,7 +43,11 @@ DECODER = DecoderConfig(
     max_positions=1024,
 )  # fmt: skip
 TINY = ModelSizes(
-    DECODER, EncoderConfig(bands=16, width=32, heads=2, layers=2), AdaptorConfig(32, 40, 48), text_rows=200
+    DECODER,
+    EncoderConfig(bands=16, width=32, heads=2, layers=2),
+    AdaptorConfig(32, 40, 48),
+    text_rows=200,
+    speech_rows=60,
 )
 LENGTH = 64
 
@@ -127,6 +131,14 @@ def test_head_flops_are_those_counted(parts: tuple[Part, ...], factor: int) -> N
     assert counted == factor * 2 * DECODER.hidden_size * TINY.text_rows
 
 
+def test_slots_may_be_scored_over_their_own_rows() -> None:
+    said = stage("head", task="tts")
+    every, own = (position_flops(ModelSizes.mini(by_slot=by_slot), said)["head"] for by_slot in (False, True))
+    text, speech = 6.25 / 35.25, 25 / 35.25
+    assert every == pytest.approx(4 * 3584 * (text + speech) * 158_720)
+    assert own == pytest.approx(4 * 3584 * (text * 151_696 + speech * 6_562))
+
+
 def test_gradients_stop_above_blocks_where_the_head_alone_learns() -> None:
     flops = position_flops(TINY, stage("head"))
     everything = position_flops(TINY, stage("decoder", "head"))
@@ -182,7 +194,7 @@ def test_hours_divide_by_what_the_device_reaches() -> None:
 @pytest.mark.parametrize("build", [
     lambda: Makeup(heard=0.8, text=0.8),
     lambda: Hardware("nothing", 0.0, 1.0),
-    lambda: replace(TINY, text_rows=DECODER.vocab_size),
+    lambda: replace(TINY, text_rows=DECODER.vocab_size + 1),
     lambda: replace(TINY, adaptor=AdaptorConfig(32, 40, 50)),
 ])  # fmt: skip
 def test_settings_that_cannot_be_are_refused(build: Callable[[], object]) -> None:

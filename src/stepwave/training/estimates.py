@@ -17,7 +17,7 @@ from stepwave.models.adaptor import AdaptorConfig
 from stepwave.models.decoder import DecoderConfig
 from stepwave.models.encoder import EncoderConfig
 from stepwave.training.lora import LoraConfig
-from stepwave.training.model_sizes import SPEECH_ROWS, ModelSizes, block_matrix_parameters, lora_parameters
+from stepwave.training.model_sizes import ModelSizes, block_matrix_parameters, lora_parameters
 from stepwave.training.stages import Part, Portion, Stage
 
 TEXT_RATE: Final = 4.0
@@ -161,7 +161,7 @@ def position_flops(
     blocks = matrices * (1 + back + (decoder_learns and lora is None))
     if lora is not None:
         blocks += 6 * lora_parameters(config, lora)
-    rows = of.text * sizes.text_rows + of.speech * SPEECH_ROWS
+    rows = of.text * sizes.text_rows + of.speech * sizes.speech_rows
     length = min(document_length or stage.sequence_length, stage.sequence_length)
     encoder = (
         0.0 if stored_frames and not encoder_learns else encoder_flops(sizes.encoder) * (3 if encoder_learns else 1)

@@ -1,10 +1,9 @@
 """What a stage keeps in a device's memory, told before it runs.
 
 A sum over what lives at the same time, in bytes: weights, gradients, moments, activations of one micro-batch, scores.
-Learning weights are float32 with AdamW, computation is bfloat16, frozen weights are stored in bfloat16. Activations
-are what PyTorch keeps for the backward pass of `models.decoder`, tensor by tensor (a test compares them); a fused
-RMSNorm kernel keeps 4 bytes x width less per norm. Left out is what depends on the allocator: blocks too large or in
-pieces; leave a tenth of the device free for it.
+Learning weights are float32 with AdamW, computation is bfloat16 under autocast, frozen weights are stored in bfloat16.
+Activations are what PyTorch keeps for the backward pass of `models.decoder`, tensor by tensor (a test compares them).
+Left out is what depends on the allocator: blocks too large or in pieces; leave a tenth of the device free for it.
 """
 
 import math
@@ -16,7 +15,6 @@ from stepwave.models.decoder import DecoderConfig
 from stepwave.training.estimates import STATES_PER_POSITION, learns, makeup, passes_blocks
 from stepwave.training.lora import LoraConfig
 from stepwave.training.model_sizes import (
-    SPEECH_ROWS,
     ModelSizes,
     block_parameters,
     learning_parameters,
@@ -31,8 +29,9 @@ HALF: Final = 2
 """Bytes of a bfloat16 value."""
 FULL: Final = 4
 """Bytes of a float32 value."""
-SCORE_BYTES: Final = 10
-"""Bytes of a score at the peak of the loss: log-softmax and its gradient in float32, a gradient in bfloat16."""
+SCORE_BYTES: Final = 14
+"""Bytes of a score at the peak of the loss: itself, the gradients of log-partition and label in float32, their sum in
+bfloat16."""
 CONTEXT_BYTES: Final = 2e9
 """CUDA's context, work space of matrix products, buffers of communication: about so much on an H100."""
 
@@ -57,7 +56,7 @@ class Layout:
     stored_frames: bool = False
     """The encoder's output was computed beforehand, so that it need not be loaded."""
     scored_positions: int | None = None
-    """Positions whose scores are computed at once; None for all labelled ones."""
+    """Labelled positions whose scores are computed at once, others after them; None for all."""
 
     def __post_init__(self) -> None:
         scored = 1 if self.scored_positions is None else self.scored_positions
@@ -139,9 +138,10 @@ def device_memory(sizes: ModelSizes, stage: Stage, layout: Layout) -> dict[str, 
 def block_activations(
     config: DecoderConfig, learns: bool, lora: LoraConfig | None = None, tensor_parallel: int = 1
 ) -> float:
-    """Bytes that a block of the decoder keeps for its backward pass, for each position, in bfloat16.
+    """Bytes that a block of the decoder keeps for its backward pass, for each position.
 
-    Attention's own kernel keeps no scores. Adapters are float32 and keep a float32 copy of what goes into each.
+    The residual stream is float32, matrices take and give bfloat16. Attention's own kernel keeps no scores. An adapter
+    keeps what goes into each of its halves.
     """
     h, heads = config.hidden_size, config.heads / tensor_parallel
     q, kv = heads * config.head_dim, config.kv_heads * config.head_dim / tensor_parallel
@@ -152,16 +152,12 @@ def block_activations(
     rotary = 4 * HALF * config.head_dim
     attention = HALF * (2 * q + 2 * kv) + FULL * heads
     mlp = HALF * 3 * i
-    # A matrix that learns keeps its input: that of q, k, v; of gate and up; of down. Of o it is attention's output.
-    inputs = whole * HALF * (2 * h + i)
+    # A matrix that learns keeps its input, rounded for each anew. Of o it is attention's output.
+    inputs = whole * HALF * (5 * h + i)
     kept = norms + rotary + attention + mlp + inputs
     if lora is not None:
-        # Inputs of o and down and outputs of the others are cut by tensor parallelism; inputs are what is kept.
-        cut = {"o_proj", "down_proj"}
-        shapes = projections(config)
-        kept += sum(
-            FULL * (shapes[name][0] / (tensor_parallel if name in cut else 1) + lora.rank) for name in lora.targets
-        )
+        entering = {name: shape[0] for name, shape in projections(config).items()} | {"o_proj": q, "down_proj": i}
+        kept += sum(HALF * (entering[name] + lora.rank) for name in lora.targets)
     return kept
 
 
@@ -170,12 +166,12 @@ def _activations(sizes: ModelSizes, stage: Stage, layout: Layout) -> float:
     config, cut = sizes.decoder, layout.tensor_parallel
     h, i = config.hidden_size, config.intermediate_size / cut
     # Gradients on their way through the widest place, the MLP.
-    moving = HALF * (3 * i + 2 * h)
-    ends = HALF * 2 * h + 2 * FULL * h
+    moving = HALF * 3 * i + FULL * 2 * h
+    ends = FULL * 4 * h
     if not passes_blocks(stage):
         return ends + moving
     block = block_activations(config, learns(stage, "decoder", sizes), layout.lora, cut)
-    blocks = config.layers * HALF * h + block if layout.checkpointing else config.layers * block
+    blocks = config.layers * FULL * h + block if layout.checkpointing else config.layers * block
     adaptor = sizes.adaptor
     heard = max(makeup(portion).heard for portion in stage.portions)
     # Two frames to a position; both sides of GELU and ReLU.
@@ -195,13 +191,14 @@ def _encoder_activations(sizes: ModelSizes, stage: Stage, layout: Layout) -> flo
 
 
 def _scores(sizes: ModelSizes, stage: Stage, layout: Layout, positions: int) -> float:
-    """Bytes of the scores of a micro-batch all of one task, whichever has most."""
-
-    makeups = [makeup(portion) for portion in stage.portions if portion.tokens > 0]
-    scores = positions * max(each.text * sizes.text_rows + each.speech * SPEECH_ROWS for each in makeups)
-    if layout.scored_positions is not None:
-        scores = min(scores, layout.scored_positions * sizes.text_rows)
-    return SCORE_BYTES * scores
+    """Bytes of the scores of a micro-batch all of one task, whichever has most; text and speech add up."""
+    found = []
+    for of in (makeup(portion) for portion in stage.portions if portion.tokens > 0):
+        counts = [(positions * of.text, sizes.text_rows), (positions * of.speech, sizes.speech_rows)]
+        if layout.scored_positions is not None:
+            counts = [(min(count, layout.scored_positions), rows) for count, rows in counts]
+        found.append(sum(count * rows for count, rows in counts))
+    return SCORE_BYTES * max(found)
 
 
 def _weights_in_use(sizes: ModelSizes, stage: Stage, layout: Layout, changing: float) -> float:

@@ -19,7 +19,7 @@ from stepwave.training.lora import LoraConfig
 from stepwave.training.stages import PARTS, Part
 
 SPEECH_ROWS: Final = SPEECH_CODES + 1
-"""Rows of the head that a speech slot is scored over: the codes and their padding."""
+"""Rows of the head that hold speech tokens: the codes and their padding."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,9 @@ class ModelSizes:
     encoder: EncoderConfig
     adaptor: AdaptorConfig
     text_rows: int
-    """Rows of the head that a text slot is scored over: those before the first speech token."""
+    """Rows of the head that a text slot is scored over."""
+    speech_rows: int
+    """Rows of the head that a speech slot is scored over."""
 
     def __post_init__(self) -> None:
         ends = (self.adaptor.width, self.adaptor.llm_width)
@@ -39,23 +41,31 @@ class ModelSizes:
                 f"the adaptor leads from width {ends[0]} to {ends[1]}; the encoder gives {self.encoder.width} and the "
                 f"decoder takes {self.decoder.hidden_size}"
             )
-        if not 1 <= self.text_rows <= self.decoder.vocab_size - SPEECH_ROWS:
+        if not (1 <= self.text_rows <= self.decoder.vocab_size and 1 <= self.speech_rows <= self.decoder.vocab_size):
             raise ConfigError(
-                f"{self.text_rows} text rows and {SPEECH_ROWS} speech rows don't fit the decoder's "
+                f"slots are scored over {self.text_rows} and {self.speech_rows} rows; the head has "
                 f"{self.decoder.vocab_size}"
             )
 
     @classmethod
-    def mini(cls) -> ModelSizes:
-        """The released model: 8.3 B parameters."""
+    def mini(cls, *, by_slot: bool = False) -> ModelSizes:
+        """The released model: 8.3 B parameters. `by_slot`: text is scored over text rows, speech over speech rows."""
         base = MINI_KNOWN_IDS["<audio_0>"]
         assert base is not None
-        return cls(DecoderConfig.mini(), MINI_ENCODER, MINI_ADAPTOR, base)
+        return cls._scored(DecoderConfig.mini(), MINI_ENCODER, MINI_ADAPTOR, base if by_slot else None)
 
     @classmethod
-    def nano(cls) -> ModelSizes:
-        """This project's own: 0.16 B parameters in these parts."""
-        return cls(DecoderConfig.smollm2(), WHISPER_BASE, NANO_ADAPTOR, NANO_TOKENS.speech_base)
+    def nano(cls, *, by_slot: bool = True) -> ModelSizes:
+        """This project's own: 0.16 B parameters in these parts. `by_slot` as in `mini`."""
+        base = NANO_TOKENS.speech_base
+        return cls._scored(DecoderConfig.smollm2(), WHISPER_BASE, NANO_ADAPTOR, base if by_slot else None)
+
+    @classmethod
+    def _scored(
+        cls, decoder: DecoderConfig, encoder: EncoderConfig, adaptor: AdaptorConfig, base: int | None
+    ) -> ModelSizes:
+        rows = (decoder.vocab_size, decoder.vocab_size) if base is None else (base, SPEECH_ROWS)
+        return cls(decoder, encoder, adaptor, *rows)
 
 
 def part_parameters(sizes: ModelSizes) -> dict[Part, int]:
