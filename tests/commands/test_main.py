@@ -1,6 +1,8 @@
 """The program's commands: what they print and write, and with which exit code they end."""
 
 import json
+import runpy
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -193,3 +195,11 @@ def test_a_terminal_sees_what_is_going_on(monkeypatch: pytest.MonkeyPatch, capfd
     assert work() == ""
     monkeypatch.setattr(console, "Console", lambda **options: Console(force_terminal=True, **options))
     assert "answering" in work()
+
+
+def test_the_package_is_a_program_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["stepwave", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("stepwave", run_name="__main__")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"stepwave {__version__}\n"

@@ -125,7 +125,7 @@ def _opened(base: Path, kind: Kind, folder: Path, mini: MiniConfig | None = None
     if layout.kind != kind:
         raise ConfigError(
             f"{base} is in the {layout.kind} layout and can't be written in the {kind} one, whose other parts it "
-            f"lacks; export in the {layout.kind} format, or give a base in the other"
+            f"lacks; export in the {layout.kind} format, or name another base"
         )
     if folder.resolve() == base.resolve():
         raise ConfigError(f"{folder} is the base itself, which is only read; name another folder")

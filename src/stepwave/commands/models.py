@@ -1,9 +1,9 @@
-"""`stepwave models`: which models there are, what a folder holds, and the conversion of released files."""
+"""`stepwave models`: which models there are, what a folder holds, conversion of released files, export of runs."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -11,7 +11,7 @@ from rich.table import Table
 
 from stepwave.facts.errors import CheckpointNotFoundError
 
-app = typer.Typer(no_args_is_help=True, help="Find, check and convert models.")
+app = typer.Typer(no_args_is_help=True, help="Find, check, convert and export models.")
 
 
 @app.command("list")
@@ -78,3 +78,36 @@ def convert(
 
     for path in convert_folder(folder):
         typer.echo(str(path))
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a training run, such as runs/nano/training/NAME.")],
+    to: Annotated[Path, typer.Option(help="Model folder to write, whole or not at all.")],
+    form: Annotated[
+        Literal["stepwave", "released"] | None,
+        typer.Option("--format", help="Layout; that of the base by default, which others hardly fit."),
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(help="Model that untrained parts come from; by default the one that the run started from."),
+    ] = None,
+    storage: Annotated[
+        Literal["float32", "bfloat16", "int8"] | None,
+        typer.Option(help="How trained weights are stored; by default as the base stores them, or bfloat16."),
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace what is in the folder already.")] = False,
+) -> None:
+    """Make a whole model of a training run's newest checkpoint.
+
+    LoRA adapters are folded into plain weights; tokenizer, voices and parts that did not learn come from the base.
+
+    Example: stepwave models export runs/nano/training/nano_sft --to models/mine
+    """
+    from stepwave.training.exporting import export_run
+
+    done = export_run(run, to, kind=form, base=base, storage=storage, replace=replace)
+    trained = ", ".join(done.parts) or "nothing"
+    typer.echo(
+        f"{done.folder} ({done.kind} format): {trained} of {done.run}, step {done.step:,}; the rest of {done.base}"
+    )
