@@ -1,334 +1,209 @@
-"""nano's training runs: each function returns one whole run, ready for `stepwave train NAME`.
+"""nano's stages: the report's four of pre-training and its fine-tuning (sections 3.2, 3.3), scaled down to a CPU.
 
-Every figure that departs from the report's recipe (section 3.2) is written beside it. All of them read what
-`stepwave prepare nano` left under the runs folder.
+They read what `stepwave prepare nano` left under the runs folder, and each starts from the one before. Every figure
+that departs from the report's is written beside it. The parts that stand around the language model are in `nano_parts`.
 """
 
-import json
-import random
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-import torch
-from torch import Tensor
-
-from stepwave.checkpoints.runs import model_weights, trained_state
-from stepwave.data.joining import AND, Clip, join_some
-from stepwave.data.recordings import Recording, read_recordings
-from stepwave.data.rendering import Renderer, TrainingExample
-from stepwave.data.store import TensorStore
-from stepwave.models.adaptor import NANO_ADAPTOR, Adaptor
-from stepwave.models.decoder import Decoder, DecoderConfig
-from stepwave.text.prompts import NANO_PROMPTS
-from stepwave.text.tokenizer import Tokenizer
-from stepwave.training.config import OptimiserConfig, TrainConfig
+from stepwave.data.records import Kind
+from stepwave.data.sources.contract import SourceConfig
+from stepwave.training.language_run import Checks, Feeding, LanguageRun, LossSettings
 from stepwave.training.run import Run
-from stepwave.training.speech_rows import SharedDigits
+from stepwave.training.stages import Portion, Rates, Stage
 
-CHECKED_CLIPS = 24
-"""Held-out clips that a validation goes through: few, since it interrupts training."""
+SEQUENCE: Final = 1_000
+"""Positions of a packed sequence; the report has 8,192 and 16,384. With hours of speech it is steps that count."""
 
-
-@dataclass(frozen=True)
-class LanguageStart:
-    """SmolLM2 with nano's vocabulary, before any training here."""
-
-    tokenizer: Tokenizer
-    embeddings: Tensor
-    """`[vocabulary, 576]`, rows for new tokens included."""
-    state: dict[str, Tensor]
-    """All tensors of the language model by `models.decoder` names."""
+SHORT: Final = "a millionth of the report's tokens: what two CPU cores do in minutes"
+PEAKS: Final = "higher than the report's, whose runs are a million times as long; they fall within the stage"
 
 
-def nano_language_start(folder: Path) -> LanguageStart:
-    """Read SmolLM2-135M-Instruct and give it rows for the special and speech tokens."""
-    from stepwave.checkpoints.gguf import read_llama
-    from stepwave.checkpoints.vocabulary import NANO_TOKENS, NANO_VOCABULARY, extend_embedding, extend_tokenizer
-
-    start = read_llama(folder / "starting" / "SmolLM2-135M-Instruct.Q4_1.gguf")
-    extend_tokenizer(start.tokenizer, NANO_TOKENS)
-    embeddings = extend_embedding(
-        start.state["model.embed_tokens.weight"], NANO_VOCABULARY, torch.Generator().manual_seed(0)
+def nano_pretrain_1(folder: Path, device: str) -> Run:
+    """Alignment: the adaptor alone learns, through the frozen language model, to have written down what is heard."""
+    stage = Stage(
+        "nano_pretrain_1",
+        rates={"adaptor": Rates(2e-4, 2e-5)},
+        portions=(_asr(folder, 1.0),),
+        sequence_length=SEQUENCE,
+        sequences_per_step=1,
+        steps=60,
+        schedule="cosine",
+        warmup_steps=5,
+        notes={
+            "rates": "report: 1e-4 to 2e-5, adaptor alone; twice the peak for so few steps",
+            "steps": f"report: 12,000; {SHORT}",
+            "sequence_length": "report: 8,192",
+            "start": "the report's adaptor starts from nothing; ours from a CTC warm start (recipe nano_adaptor)",
+        },
     )
-    state = {**start.state, "model.embed_tokens.weight": embeddings}
-    return LanguageStart(Tokenizer(start.tokenizer, NANO_TOKENS), embeddings, state)
+    return _run(folder, stage, start=str(folder / "base"))
 
 
-def nano_vocoder(folder: Path, device: str) -> Run:
-    """HiFi-GAN-type vocoder on all synthesised voices and people's speech; spectral losses, then adversarial."""
-    from stepwave.models.discriminators import Discriminators
-    from stepwave.models.vocoder import Vocoder, VocoderConfig
-    from stepwave.training.vocoder import VocoderPlan, VocoderTraining
-
-    recordings = [r for r in _recordings(folder) if r.use in ("answer", "tts", "asr", "real") and r.split == "train"]
-    pitch = _store(folder, "pitch")
-    recordings = [r for r in recordings if r.fit_to_imitate and f"{r.id}.f0" in pitch]
-    checks = [r for r in _recordings(folder) if r.use == "ljspeech" and f"{r.id}.f0" in pitch][:8]
-    experiment = VocoderTraining(
-        Vocoder(VocoderConfig.nano()),
-        Discriminators(),
-        recordings,
-        checks,
-        pitch,
-        VocoderPlan(),
+def nano_pretrain_2(folder: Path, device: str) -> Run:
+    """Token extension: speech tokens, already with rows of their own, are learnt beside text."""
+    stage = Stage(
+        "nano_pretrain_2",
+        rates={"adaptor": Rates(1e-4, 5e-5), "decoder": Rates(2e-4, 1e-4), "embedding": Rates(5e-4, 2.5e-4)},
+        portions=(
+            _text(folder, 128),
+            _tts(folder, 80),
+            _conversation(folder, 32),
+            _portion(folder, "interleaved", 16, "monologues"),
+        ),
+        sequence_length=SEQUENCE,
+        sequences_per_step=1,
+        steps=90,
+        schedule="cosine",
+        warmup_steps=5,
+        notes={
+            "portions": "report: 128 B text, 80 B TTS, 32 B conversation, 16 B interleaved, in the same ratio",
+            "rates": f"report: 2e-5, adaptor and embedding 5e-5, head 4e-5; {PEAKS}. The head is the embedding here",
+            "steps": f"report: 256 B tokens; {SHORT}",
+        },
     )
-    optimiser = OptimiserConfig(1e-3, warmup_steps=100, betas=(0.8, 0.99), clip_norm=10.0)
-    config = TrainConfig(
-        "nano_vocoder",
-        steps=9_000,
-        optimisers={"vocoder": optimiser, "discriminators": OptimiserConfig(5e-4, betas=(0.8, 0.99), clip_norm=10.0)},
-        save_every=250,
-        validate_every=500,
-        log_every=25,
+    return _run(folder, stage, start="nano_pretrain_1")
+
+
+def nano_pretrain_3(folder: Path, device: str) -> Run:
+    """Main pre-training: all tasks, one learning rate."""
+    stage = Stage(
+        "nano_pretrain_3",
+        rates={part: Rates(2e-4, 1e-4) for part in ("adaptor", "decoder", "embedding")},
+        portions=(
+            _text(folder, 100),
+            _asr(folder, 242),
+            _tts(folder, 220),
+            _portion(folder, "s2tt", 8, "translations-heard"),
+            _portion(folder, "t2st", 30, "translations-said"),
+            _portion(folder, "interleaved", 45, "monologues"),
+            _conversation(folder, 150),
+        ),
+        sequence_length=SEQUENCE,
+        sequences_per_step=1,
+        steps=160,
+        schedule="cosine",
+        warmup_steps=5,
+        notes={
+            "portions": "report: text 400, ASR 42, TTS 120, S2TT 8, T2ST 30, continuation 5, interleaved 45, "
+            "conversation 150; text gives 300 of its 400 to ASR (200) and TTS (100), which are far from learnt, and "
+            "the corpus has no continuation",
+            "rates": f"report: 2e-5 for all parts; {PEAKS}",
+            "steps": f"report: 800 B tokens; {SHORT}",
+        },
     )
-    return Run(config, experiment)
+    return _run(folder, stage, start="nano_pretrain_2")
 
 
-def nano_speech_tokenizer(folder: Path, device: str) -> Run:
-    """Codes from the encoder's 25 Hz frames; the paper's tokenizer is CosyVoice 2's, trained on far more speech."""
-    from tokenizers import Tokenizer as PlainTokenizer
-
-    from stepwave.checkpoints.ctranslate2 import read_whisper
-    from stepwave.models.nano_speech_tokenizer import NanoSpeechTokenizer, NanoSpeechTokenizerConfig
-    from stepwave.models.whisper_decoder import WhisperDecoder, WhisperDecoderConfig
-    from stepwave.training.speech_tokenizer import SpeechTokenizerTraining, TokenizerItem, TokenizerPlan
-
-    decoder = WhisperDecoder(WhisperDecoderConfig())
-    decoder.load_state_dict(read_whisper(folder / "starting" / "whisper-base" / "model.bin").decoder)
-    text_ids = PlainTokenizer.from_file(str(folder / "starting" / "whisper-base" / "tokenizer.json"))
-    prompt = [text_ids.token_to_id(f"<|{name}|>") for name in ("startoftranscript", "en", "transcribe", "notimestamps")]
-    end = text_ids.token_to_id("<|endoftext|>")
-    store = _store(folder, "features")
-
-    def items(recordings: list[Recording]) -> list[TokenizerItem]:
-        found = []
-        for recording in recordings:
-            ids = (*prompt, *text_ids.encode(f" {recording.text}", add_special_tokens=False).ids, end)
-            for reading in ("", "~1"):
-                if f"{recording.id}{reading}.frames" in store and (recording.split == "train" or not reading):
-                    path = None if reading else recording.path
-                    found.append(TokenizerItem(f"{recording.id}{reading}", path, recording.text, ids))
-        return found
-
-    recordings = _recordings(folder)
-    experiment = SpeechTokenizerTraining(
-        NanoSpeechTokenizer(NanoSpeechTokenizerConfig(), for_training=True),
-        decoder,
-        store,
-        # What it must tell apart is human voices; rule-based ones would take most of its time.
-        items([r for r in recordings if r.split == "train" and r.fit_to_imitate]),
-        items([r for r in recordings if r.split == "check" and r.use == "real"])[:CHECKED_CLIPS],
-        TokenizerPlan(),
-        len(prompt),
+def nano_pretrain_4(folder: Path, device: str) -> Run:
+    """Cooldown: more kinds of tasks, recordings of people first, and a falling rate."""
+    stage = Stage(
+        "nano_pretrain_4",
+        rates={part: Rates(1.5e-4, 4e-5) for part in ("adaptor", "decoder", "embedding")},
+        portions=(
+            _text(folder, 20),
+            _portion(
+                folder, "asr", 74.6, "librispeech-251-tasks", "human-sentences", "asterisk-en-tasks", kinds=("asr",)
+            ),
+            _tts(folder, 32.4),
+            _portion(folder, "paralinguistic", 2.4, "people-captions", "captions"),
+            _portion(folder, "s2tt", 3.6, "translations-heard"),
+            _portion(folder, "interleaved", 15, "monologues"),
+            _conversation(folder, 36),
+        ),
+        sequence_length=SEQUENCE,
+        sequences_per_step=1,
+        steps=100,
+        schedule="cosine",
+        warmup_steps=0,
+        notes={
+            "portions": "report: ASR 24.6, TTS 12.4, paralinguistic 2.4, S2TT 3.6, S2ST 6, interleaved 15, "
+            "conversation 36, text 100; text gives 80 of its 100 to ASR (50), TTS (20) and what the corpus lacks "
+            "(S2ST)",
+            "rates": "report: 2e-5 to 5e-6, a fourth; the same fall from our peak",
+            "steps": f"report: 200 B tokens; {SHORT}",
+        },
     )
-    config = TrainConfig(
-        "nano_speech_tokenizer",
-        steps=2_000,
-        optimisers={"tokenizer": OptimiserConfig(2e-3, warmup_steps=50)},
-        precision="bfloat16",
+    return _run(folder, stage, start="nano_pretrain_3")
+
+
+def nano_sft(folder: Path, device: str) -> Run:
+    """Supervised fine-tuning: what nano is asked for, as dialogue asks it."""
+    stage = Stage(
+        "nano_sft",
+        rates={part: Rates(1e-4, 1e-5) for part in ("adaptor", "decoder", "embedding")},
+        portions=(
+            _portion(folder, "chat", 5, "chats", tokenised=False),
+            _asr(folder, 35),
+            _tts(folder, 25),
+            _portion(folder, "conversation", 25, "conversations"),
+            _portion(folder, "tools", 8, "tools"),
+            _portion(folder, "paralinguistic", 2, "people-captions", "captions"),
+        ),
+        sequence_length=SEQUENCE,
+        sequences_per_step=1,
+        steps=100,
+        schedule="cosine",
+        warmup_steps=0,
+        notes={
+            "portions": "ours: the report names tasks, no amounts",
+            "rates": "report: 1e-5 to 1e-6; the same fall from our peak",
+            "steps": f"report: 4 B tokens, one epoch; {SHORT}",
+        },
     )
-    return Run(config, experiment)
+    return _run(folder, stage, start="nano_pretrain_4")
 
 
-def nano_adaptor(folder: Path, device: str) -> Run:
-    """Stage 1: the adaptor alone, by CTC against the language model's frozen token embeddings.
-
-    The report trains it through the frozen language model on 100 B tokens; this start needs minutes (docs/nano.md).
-    """
-    from stepwave.training.adaptor_alignment import AdaptorAlignment, AlignmentItem
-    from stepwave.training.spelling import spell
-
-    language = nano_language_start(folder)
-    store = _store(folder, "features")
-
-    def items(recordings: list[Recording]) -> list[AlignmentItem]:
-        found = []
-        for recording in recordings:
-            tokens = tuple(language.tokenizer.encode(recording.text))
-            letters = tuple(spell(recording.text))
-            found += [AlignmentItem(name, tokens, letters) for name in _readings(recording, store)]
-        return found
-
-    recordings = _recordings(folder)
-    checks = {
-        "librispeech": items([r for r in recordings if r.use == "real" and r.split == "check"])[:CHECKED_CLIPS],
-        "ljspeech": items([r for r in recordings if r.use == "ljspeech"])[:CHECKED_CLIPS],
-    }
-    experiment = AdaptorAlignment(
-        Adaptor(NANO_ADAPTOR),
-        language.embeddings,
-        store,
-        items([r for r in recordings if r.split == "train"]),
-        checks,
+def _run(folder: Path, stage: Stage, start: str) -> Run:
+    language = LanguageRun(
+        stage,
+        start,
+        LossSettings(text_weight=6.0, by_slot=True),
+        Feeding(heard="frames", workers=1, held_out=str(folder / "checks")),
+        Checks(
+            (
+                _portion(folder, "asr", 1, "sentences", split="test"),
+                _portion(folder, "tts", 1, "readings", split="test"),
+                _portion(folder, "conversation", 1, "conversations", split="test"),
+            ),
+            records=8,
+        ),
+        shared_digits=stage.rates.keys() > {"adaptor"},
+        weight_decay=0.01,
+        clip_each=True,
     )
-    config = TrainConfig(
-        "nano_adaptor", steps=1_500, optimisers={"adaptor": OptimiserConfig(1e-3, warmup_steps=100, clip_norm=5.0)}
-    )
-    return Run(config, experiment)
+    return Run.of_language(stage.name, language, folder, save_every=50, validate_every=50)
 
 
-def nano_flow(folder: Path, device: str) -> Run:
-    """Flow matching from codes to mel on all human-sounding voices; the report's is CosyVoice 2's, far larger."""
-    from stepwave.models.flow import FlowMatching
-    from stepwave.models.flow_config import FlowConfig
-    from stepwave.training.flow import FlowTraining
-    from stepwave.training.speech_start import start_code_embeddings
-
-    codes = _store(folder, "codes")
-    recordings = [r for r in _recordings(folder) if r.fit_to_imitate and f"{r.id}.codes" in codes]
-    # The assistant's voice is what nano says; it is drawn twice as often.
-    heard = [r for r in recordings if r.split == "train"] + [r for r in recordings if r.use in ("answer", "tts")]
-    checks = [r for r in recordings if r.split == "check" and r.use == "real"][:CHECKED_CLIPS]
-    flow = FlowMatching(FlowConfig.nano())
-    start_code_embeddings(flow, torch.Generator().manual_seed(0))
-    experiment = FlowTraining(flow, heard, checks, codes, _store(folder, "speakers"))
-    config = TrainConfig(
-        "nano_flow",
-        steps=6_000,
-        optimisers={"flow": OptimiserConfig(1e-3, warmup_steps=200)},
-        precision="bfloat16",
-        log_every=25,
-    )
-    return Run(config, experiment)
+def _asr(folder: Path, tokens: float) -> Portion:
+    """People and synthetic voices to be written down."""
+    names = ("sentences", "human-sentences", "librispeech-251-tasks", "asterisk-en-tasks")
+    return _portion(folder, "asr", tokens, *names, kinds=("asr",))
 
 
-def nano_transcription(folder: Path, device: str) -> Run:
-    """Stage 1, second part: adaptor and language model learn to write down what is heard. No speech tokens yet.
-
-    With speech tokens from the first step on, their larger loss keeps the model from listening (docs/log.md).
-    """
-    from stepwave.training.speech_start import match_embedding_scale
-
-    language = nano_language_start(folder)
-    features = _store(folder, "features")
-    adaptor = Adaptor(NANO_ADAPTOR)
-    adaptor.load_state_dict(_trained(folder, "nano_adaptor", "adaptor."))
-    match_embedding_scale(adaptor, language.embeddings, features)
-    decoder = Decoder(DecoderConfig.smollm2(language.embeddings.shape[0]))
-    decoder.load_state_dict(language.state)
-    return _language_run(folder, "nano_transcription", "nano_adaptor", (language, decoder, adaptor), None, 2e-4)
+def _tts(folder: Path, tokens: float) -> Portion:
+    """Texts to be read aloud: in the assistant's voice, and by people."""
+    return _portion(folder, "tts", tokens, "readings", "librispeech-251-tasks", kinds=("tts",))
 
 
-def nano_speech_text(folder: Path, device: str) -> Run:
-    """Text and speech tokens together: transcribe, read aloud, answer aloud. The report's stages 2 to 4 and SFT in one.
-
-    The report trains 1.4 T tokens in four stages; this run sees about a millionth of that, so conversations and
-    readings come together, and the adaptor goes on learning.
-    """
-    from stepwave.training.speech_rows import share
-    from stepwave.training.speech_start import start_speech_embeddings
-
-    language = nano_language_start(folder)
-    features, codes = _store(folder, "features"), _store(folder, "codes")
-    adaptor = Adaptor(NANO_ADAPTOR)
-    adaptor.load_state_dict(_trained(folder, "nano_transcription", "adaptor."))
-    decoder = Decoder(DecoderConfig.smollm2(language.embeddings.shape[0]))
-    decoder.load_state_dict(_trained(folder, "nano_transcription", "decoder."))
-    base = language.tokenizer.special.speech_base
-    digits = SharedDigits(decoder.config.hidden_size)
-    share(decoder, digits, start_speech_embeddings(decoder, adaptor, features, codes, base), base)
-    return _language_run(folder, "nano_speech_text", "nano_transcription", (language, decoder, adaptor), digits, 5e-4)
+def _conversation(folder: Path, tokens: float) -> Portion:
+    return _portion(folder, "conversation", tokens, "conversations", "tools")
 
 
-def _language_run(
+def _text(folder: Path, tokens: float) -> Portion:
+    return _portion(folder, "text", tokens, "texts", "chats", tokenised=False)
+
+
+def _portion(
     folder: Path,
-    name: str,
-    before: str,
-    parts: tuple[LanguageStart, Decoder, Adaptor],
-    digits: SharedDigits | None,
-    rate: float,
-) -> Run:
-    """A run of the language model that goes on from the run `before`, at a peak learning rate of `rate`.
-
-    It learns to speak where `digits`, what speech rows share, are given.
-    """
-    from stepwave.training.speech_text import SpeechTextTraining
-    from stepwave.training.spelling import spell
-
-    language, decoder, adaptor = parts
-    features = _store(folder, "features")
-    examples, checks = _conversations(folder, Renderer(language.tokenizer, NANO_PROMPTS), features, digits is not None)
-    texts = {name: one.text for one in _recordings(folder) for name in _readings(one, features)}
-    heard = {example.sound for example in examples if example.sound is not None}
-    letters = {sound: spell(" ".join(texts[name] for name in sound.split(AND))) for sound in heard}
-    special = language.tokenizer.special
-    # Small batches: with so little speech, the number of steps counts for more than the quiet of each.
-    experiment = SpeechTextTraining(decoder, adaptor, special, features, examples, checks, letters, 800, digits=digits)
-    experiment.model["spelling"].load_state_dict(_trained(folder, before, "spelling."))
-    optimiser = OptimiserConfig(rate, warmup_steps=50, final_fraction=0.05, betas=(0.9, 0.95), clip_each=True)
-    config = TrainConfig(
-        name,
-        steps=4_000,
-        optimisers={"decoder": optimiser},
-        precision="bfloat16",
-        save_every=250,
-        validate_every=250,
-    )
-    return Run(config, experiment)
-
-
-def _trained(folder: Path, run: str, prefix: str) -> dict[str, Tensor]:
-    """The newest weights of a run that must have been trained before."""
-    return model_weights(trained_state(folder, run), prefix)
-
-
-def _conversations(
-    folder: Path, renderer: Renderer, features: TensorStore, speaking: bool
-) -> tuple[list[TrainingExample], dict[str, list[TrainingExample]]]:
-    """Every transcription and chat, and with `speaking` every reading and answer, and a few of each held out."""
-    recordings, codes = _recordings(folder), _store(folder, "codes")
-    own = [r for r in recordings if speaking and r.use in ("answer", "tts") and f"{r.id}.codes" in codes]
-    spoken = {r.text: codes[f"{r.id}.codes"].tolist() for r in own}
-    answers: dict[str, list[str]] = {}
-    for line in (folder / "dialogues.jsonl").read_text(encoding="utf-8").splitlines():
-        dialogue = json.loads(line)
-        answers.setdefault(dialogue["question"], []).append(dialogue["answer"])
-    chooser = random.Random(0)
-    examples: list[TrainingExample] = []
-    checks: dict[str, list[TrainingExample]] = {"transcribe": [], "read": [], "answer": []}
-    clips: list[Clip] = []
-    for recording in recordings:
-        said = answers.get(recording.text, []) if recording.use == "question" else []
-        said = [answer for answer in said if answer in spoken]
-        for name in _readings(recording, features):
-            frames = features.length(f"{name}.frames")
-            if recording.split == "check":
-                if recording.use == "real":
-                    checks["transcribe"].append(renderer.transcription(name, frames, recording.text))
-                continue
-            # The assistant's own voice is heard too, but a fifth of it is enough for one voice.
-            if recording.use not in ("answer", "tts") or chooser.random() < 0.2:
-                clips.append(Clip(name, frames, recording.text))
-            if said:
-                answer = chooser.choice(said)
-                examples += [renderer.answer(name, frames, answer, spoken[answer])] * 2
-    heard = join_some(clips, 0.5, chooser)
-    # Once it can transcribe, half of the clips keep it able to.
-    heard = heard[:: 2 if speaking else 1]
-    examples += [renderer.transcription(clip.name, clip.frames, clip.text) for clip in heard]
-    readings = [renderer.reading(text, code) for text, code in spoken.items()]
-    held_out = set(chooser.sample(range(len(readings)), min(24, len(readings) // 10)))
-    examples += [reading for index, reading in enumerate(readings) if index not in held_out] * 2
-    checks["read"] = [readings[index] for index in sorted(held_out)]
-    talk = [(question, answer) for question, given in answers.items() for answer in given]
-    examples += [renderer.chat(*pair) for pair in chooser.sample(talk, min(1_500, len(talk)))]
-    spoken_answers = [example for example in examples if example.task == "answer"]
-    for example in chooser.sample(spoken_answers, min(24, len(spoken_answers) // 20)):
-        checks["answer"].append(example)
-        examples = [other for other in examples if other != example]
-    checks["transcribe"] = checks["transcribe"][:CHECKED_CLIPS]
-    return examples, checks
-
-
-def _readings(recording: Recording, features: TensorStore) -> list[str]:
-    """Names of a recording's encoded readings, as recorded and augmented."""
-    names = [recording.id] + [f"{recording.id}~{reading}" for reading in range(1, 10)]
-    return [name for name in names if f"{name}.frames" in features]
-
-
-def _recordings(folder: Path) -> list[Recording]:
-    return read_recordings(folder / "recordings.jsonl")
-
-
-def _store(folder: Path, name: str) -> TensorStore:
-    return TensorStore(folder / name)
+    task: str,
+    tokens: float,
+    *names: str,
+    kinds: tuple[Kind, ...] = (),
+    split: str = "train",
+    tokenised: bool = True,
+) -> Portion:
+    """A portion of the corpus's parts of those names; parts with sound are read with their speech tokens and frames."""
+    place = folder / ("tokens" if tokenised else "corpus")
+    return Portion(task, tokens, tuple(SourceConfig(str(place / name), kinds=kinds, split=split) for name in names))

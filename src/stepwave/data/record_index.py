@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 
 from stepwave.data.array_cache import Arrays, array_text, cached, text_array
 from stepwave.data.filters import FilterConfig
+from stepwave.data.held_out import HeldOut
 from stepwave.data.records import Record
 from stepwave.data.sources.contract import Source
 from stepwave.facts.errors import DataError, MissingExtraError, StepwaveError
 
 UNREADABLE: Final = "can't be read"
 UNMEASURABLE: Final = "can't be measured"
+KEPT_AWAY: Final = "with a voice or a text of the checks"
 _NAMED: Final = 3
 """Records that are named under each reason."""
 _OFTEN: Final = 1000
@@ -73,6 +75,7 @@ def build_index(
     measure: Callable[[Record], int],
     cache: Path | None = None,
     fingerprint: str = "",
+    held_out: HeldOut | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> RecordIndex:
     """Read, filter and measure all records of a source.
@@ -83,6 +86,7 @@ def build_index(
         measure: positions that a record takes, at most. Raises StepwaveError for one that can't be rendered.
         cache: folder of what was found out before; used where the source can tell its version.
         fingerprint: changes whenever `measure` would give other lengths: names of tokenizer, prompts, ...
+        held_out: voices and texts of checks; a record with any of them is left out.
         progress: called now and then, and at the end, with the number of records that were read and that there are.
 
     Raises:
@@ -91,14 +95,14 @@ def build_index(
     """
 
     def compute() -> Arrays:
-        return _stored(_index(source, filters, measure, progress))
+        return _stored(_index(source, filters, measure, held_out, progress))
 
     if cache is None or not isinstance(source, Versioned):
         found = compute()
     else:
-        found = cached(
-            cache, "index", "\n".join([source.name, _version(source), repr(asdict(filters)), fingerprint]), compute
-        )
+        listed = "" if held_out is None else repr((sorted(held_out.voices), sorted(held_out.texts)))
+        key = [source.name, _version(source), repr(asdict(filters)), fingerprint, listed]
+        found = cached(cache, "index", "\n".join(key), compute)
     index = _restored(found)
     if not len(index):
         raise DataError(
@@ -112,6 +116,7 @@ def _index(
     source: Source,
     filters: FilterConfig,
     measure: Callable[[Record], int],
+    held_out: HeldOut | None,
     progress: Callable[[int, int], None] | None,
 ) -> RecordIndex:
     places, lengths = array("q"), array("i")
@@ -120,7 +125,7 @@ def _index(
     for number in range(len(source)):
         if progress is not None and number % _OFTEN == 0:
             progress(number, len(source))
-        why, example, positions = _judged(source, number, filters, measure)
+        why, example, positions = _judged(source, number, filters, measure, held_out)
         if why is None:
             places.append(number)
             lengths.append(positions)
@@ -134,7 +139,11 @@ def _index(
 
 
 def _judged(
-    source: Source, number: int, filters: FilterConfig, measure: Callable[[Record], int]
+    source: Source,
+    number: int,
+    filters: FilterConfig,
+    measure: Callable[[Record], int],
+    held_out: HeldOut | None,
 ) -> tuple[str | None, str, int]:
     """Why a record is left out, if it is; how to name it; how long it is."""
     try:
@@ -143,7 +152,7 @@ def _judged(
         raise  # concerns all records
     except StepwaveError as problem:
         return UNREADABLE, str(problem), 0
-    why = filters.reason(record)
+    why = KEPT_AWAY if held_out is not None and held_out.holds(record) else filters.reason(record)
     if why is not None:
         return why, record.id, 0
     try:

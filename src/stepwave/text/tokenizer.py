@@ -7,6 +7,7 @@ business of `checkpoints`.
 """
 
 import codecs
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -71,6 +72,11 @@ class Tokenizer:
     def vocab_size(self) -> int:
         """Number of ids the tokenizer knows, added tokens included (an embedding table may be longer)."""
         return int(self._library.get_vocab_size(with_added_tokens=True))
+
+    @cached_property
+    def digest(self) -> str:
+        """A short text that differs wherever a vocabulary does."""
+        return hashlib.sha256(self._library.to_str().encode()).hexdigest()[:16]
 
     def token_id(self, string: str) -> int | None:
         """Id of exactly this token string, or None."""

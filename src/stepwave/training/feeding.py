@@ -6,15 +6,22 @@ same sources starts at once.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from stepwave.data.collating import Batch
+from stepwave.data.filters import FilterConfig
+from stepwave.data.held_out import read_held_out
 from stepwave.data.loader_config import LoaderConfig
 from stepwave.data.loading import Loader, Supply
 from stepwave.data.record_index import build_index
 from stepwave.data.record_rendering import Renderer
+from stepwave.data.records import Record
+from stepwave.data.sources.contract import Source, SourceConfig
 from stepwave.data.sources.opening import open_source
+from stepwave.facts.errors import ConfigError
 from stepwave.text.prompts import TASK_PROMPTS_NANO, TASK_PROMPTS_RELEASED
 from stepwave.text.tokenizer import Tokenizer
 from stepwave.training.language_run import LanguageRun
@@ -38,6 +45,9 @@ class Feeder:
     def __init__(self, run: LanguageRun, tokenizer: Tokenizer, bands: int, cache: Path, seed: int) -> None:
         self.run, self.tokenizer, self.bands, self.cache, self.seed = run, tokenizer, bands, cache, seed
         self.renderer = Renderer(tokenizer, PROMPTS[run.prompts])
+        self.held_out = None if run.feeding.held_out is None else read_held_out(Path(run.feeding.held_out))
+        # Lengths change with the vocabulary and the prompts alone.
+        self.fingerprint = f"{tokenizer.digest} {run.prompts} {run.feeding.heard}"
 
     def loader(self, ranks: Ranks) -> Loader:
         """This process's share of the stage's mix, without end.
@@ -59,7 +69,7 @@ class Feeder:
             on_bad_record=feeding.on_bad_record,
             on_long_record=feeding.on_long_record,
         )
-        return self._loader(config, stage.portions, ranks.data_rank, ranks.data_world)
+        return self._loader(config, stage.portions, ranks.data_rank, ranks.data_world, learning=True)
 
     def checks(self) -> dict[str, list[Batch]]:
         """A few held-out records of each check, the same in every run."""
@@ -75,23 +85,38 @@ class Feeder:
                 heard=self.run.feeding.heard,
                 bands=self.bands,
             )
-            with self._loader(config, (portion,), 0, 1) as loader:
+            with self._loader(config, (portion,), 0, 1, learning=False) as loader:
                 found[portion.task] = loader.next_step()
         return found
 
-    def _loader(self, config: LoaderConfig, portions: Sequence[Portion], rank: int, world: int) -> Loader:
-        supplies = [self._supply(portion) for portion in portions if portion.tokens]
+    def _loader(
+        self, config: LoaderConfig, portions: Sequence[Portion], rank: int, world: int, *, learning: bool
+    ) -> Loader:
+        supplies = [self._supply(portion, learning) for portion in portions if portion.tokens]
         return Loader(config, supplies, self.renderer, self.tokenizer.special.end_of_text, rank, world)
 
-    def _supply(self, portion: Portion) -> Supply:
-        sources = [open_source(source) for source in portion.sources]
+    def _supply(self, portion: Portion, learning: bool) -> Supply:
+        if not portion.sources:
+            raise ConfigError(
+                f"the portion {portion.task} of {self.run.stage.name} names no sources; published recipes leave "
+                "them to you: copy the recipe and name where its records are"
+            )
+        sources = [open_source(source, self.cache) for source in portion.sources]
         indexes = [
             build_index(
                 source,
-                self.run.feeding.filters,
-                lambda record, of=source: self.renderer.measure(record, of),
+                self._filters(declared),
+                partial(self._measure, source),
                 self.cache,
+                self.fingerprint,
+                self.held_out if learning else None,
             )
-            for source in sources
+            for declared, source in zip(portion.sources, sources, strict=True)
         ]
         return Supply(portion.task, portion.tokens, sources, indexes)
+
+    def _filters(self, source: SourceConfig) -> FilterConfig:
+        return replace(self.run.feeding.filters, kinds=source.kinds, split=source.split)
+
+    def _measure(self, source: Source, record: Record) -> int:
+        return self.renderer.measure(record, source)

@@ -48,7 +48,9 @@ class Feeding:
     on_long_record: Policy = "skip"
     """What to do with a record that is longer than a sequence."""
     filters: FilterConfig = field(default_factory=FilterConfig)
-    """Which records are taken at all."""
+    """Which records are taken at all; the split is each source's."""
+    held_out: str | None = None
+    """Folder with the list of voices and texts that training keeps away from (`data.held_out`)."""
 
     def __post_init__(self) -> None:
         if self.sequences_at_once < 1 or self.workers < 0:
