@@ -12,7 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import torch
 from torch.utils.data import DataLoader
@@ -167,6 +167,9 @@ class Loader:
     def close(self) -> None:
         """End the workers; the next step starts them again where the last one ended."""
         if self._batches is not None:
+            # By itself the iterator ends its workers when it is collected, which an exception's traceback puts off.
+            if self.config.workers:
+                cast(Any, self._batches)._shutdown_workers()
             self._batches = None
             self._planned.clear()
             self.packer.restore(self._place.plan)
