@@ -2,7 +2,7 @@
 
 import io
 import os
-from typing import BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, cast
 
 import numpy as np
 import soundfile
@@ -77,9 +77,10 @@ class _Stretch(io.RawIOBase):
         self._place = min(max(0, base + offset), self._size)
         return self._place
 
-    def read(self, size: int = -1) -> bytes:
-        left = self._size - self._place
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
         self._file.seek(self._offset + self._place)
-        data = self._file.read(left if size < 0 else min(size, left))
+        data = self._file.read(min(len(view), self._size - self._place))
+        view[: len(data)] = data
         self._place += len(data)
-        return data
+        return len(data)
