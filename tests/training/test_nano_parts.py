@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from stepwave.data.recordings import Recording
-from stepwave.data.rendering import Renderer
+from stepwave.data.clips import SpokenClip
+from stepwave.data.multi_store import MultiStore
+from stepwave.data.records import Clip
 from stepwave.data.store import StoreWriter, TensorStore
+from stepwave.facts.errors import ConfigError
 from stepwave.models.adaptor import Adaptor, AdaptorConfig
 from stepwave.models.decoder import Decoder, DecoderConfig
 from stepwave.models.discriminators import DiscriminatorConfig, Discriminators
@@ -18,21 +20,17 @@ from stepwave.models.flow_config import FlowConfig
 from stepwave.models.nano_speech_tokenizer import NanoSpeechTokenizer, NanoSpeechTokenizerConfig
 from stepwave.models.vocoder import Vocoder, VocoderConfig
 from stepwave.models.whisper_decoder import WhisperDecoder, WhisperDecoderConfig
-from stepwave.prepare.codes import store_codes
-from stepwave.signal.files import write_audio
-from stepwave.text.prompts import NANO_PROMPTS
+from stepwave.signal.files import read_audio, write_audio
 from stepwave.text.tokenizer import Tokenizer
 from stepwave.training.adaptor_alignment import AdaptorAlignment, AlignmentItem, edit_distance
+from stepwave.training.experiment import Experiment
 from stepwave.training.flow import FlowTraining
-from stepwave.training.speech_rows import SharedDigits, share
 from stepwave.training.speech_start import (
     match_embedding_scale,
     start_code_embeddings,
     start_speech_embeddings,
 )
-from stepwave.training.speech_text import SpeechTextTraining
 from stepwave.training.speech_tokenizer import SpeechTokenizerTraining, TokenizerItem, TokenizerPlan
-from stepwave.training.trainer import Experiment
 from stepwave.training.vocoder import VocoderPlan, VocoderTraining
 
 WIDTH = 16
@@ -62,8 +60,12 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def recordings(folder: Path) -> list[Recording]:
-    return [Recording(name, str(folder / f"{name}.wav"), TEXTS[name], "tts", name) for name in CLIPS]
+def spoken(folder: Path) -> list[SpokenClip]:
+    return [SpokenClip(Clip(name, str(folder / f"{name}.wav"), voice=name), TEXTS[name], "en") for name in CLIPS]
+
+
+def stored(folder: Path, *names: str) -> MultiStore:
+    return MultiStore([folder / name for name in names])
 
 
 def losses_of(experiment: Experiment, steps: int, rate: float) -> list[float]:
@@ -71,11 +73,12 @@ def losses_of(experiment: Experiment, steps: int, rate: float) -> list[float]:
     seen = []
     for step in range(steps):
         torch.manual_seed(step)
-        for name, parts in experiment.losses(experiment.batch(step)):
+        for losses in experiment.losses(experiment.batch(step)):
+            (name,) = losses.optimisers
             optimisers[name].zero_grad()
-            parts["loss"].backward()
+            losses.minimise.backward()
             optimisers[name].step()
-        seen.append(parts["loss"].item())
+        seen.append(losses.minimise.item())
     return seen
 
 
@@ -89,7 +92,7 @@ def test_the_adaptor_learns_to_name_tokens(material: Path) -> None:
     items = [AlignmentItem(name, (number, 5 + number)) for number, name in enumerate(CLIPS)]
     adaptor = Adaptor(AdaptorConfig(width=WIDTH, hidden=32, llm_width=24))
     experiment = AdaptorAlignment(
-        adaptor, torch.randn(10, 24), TensorStore(material / "features"), items, {"held": items}, budget=200
+        adaptor, torch.randn(10, 24), stored(material, "features"), items, {"held": items}, budget=200
     )
     before = experiment.validate()["token_error_held"]
     assert fell(losses_of(experiment, 80, 1e-2), 0.3)
@@ -105,13 +108,17 @@ def test_edit_distance() -> None:
     assert edit_distance([1, 9, 3, 4], [1, 2, 3]) == 2
 
 
-def test_the_speech_tokenizer_learns_and_codes_are_stored(material: Path, tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    store = TensorStore(material / "features")
-    items = [
-        TokenizerItem(one.id, one.path if one.id != "two" else None, one.text, (1, 2, 3, 4, 7 + place, 5))
-        for place, one in enumerate(recordings(material))
+def tokenizer_items(material: Path) -> list[TokenizerItem]:
+    return [
+        TokenizerItem(one.id, one.clip if one.id != "two" else None, one.text, (1, 2, 3, 4, 7 + place, 5))
+        for place, one in enumerate(spoken(material))
     ]
+
+
+def test_the_speech_tokenizer_learns(material: Path) -> None:
+    torch.manual_seed(0)
+    store = stored(material, "features")
+    items = tokenizer_items(material)
     tokenizer = NanoSpeechTokenizer(
         NanoSpeechTokenizerConfig(width=WIDTH, hidden=32, kernel=3, lower_blocks=1, upper_blocks=1), for_training=True
     )
@@ -124,9 +131,49 @@ def test_the_speech_tokenizer_learns_and_codes_are_stored(material: Path, tmp_pa
     with torch.no_grad():
         figures = experiment.validate()
     assert figures["codes_used"] > 5
-    assert list(store_codes(tokenizer, store, tmp_path)) == [1, 2, 3]
-    stored = TensorStore(tmp_path)
-    assert {name: len(stored[f"{name}.codes"]) for name in CLIPS} == CLIPS
+
+
+def test_a_tokenizer_trained_before_keeps_its_codes_until_what_reads_them_has_learnt(material: Path) -> None:
+    torch.manual_seed(0)
+    config = NanoSpeechTokenizerConfig(width=WIDTH, hidden=32, kernel=3, lower_blocks=1, upper_blocks=1)
+    tokenizer = NanoSpeechTokenizer(config, for_training=True)
+    tokenizer.set_statistics(3 * torch.randn(50, WIDTH) + 1)
+    mean = tokenizer.frame_mean.clone()
+    whisper = WhisperDecoder(WhisperDecoderConfig(vocabulary=20, width=WIDTH, heads=2, layers=1, positions=16))
+    items = tokenizer_items(material)
+    plan = TokenizerPlan(continuous_steps=0, heads_first=6, budget=200)
+    experiment = SpeechTokenizerTraining(tokenizer, whisper, stored(material, "features"), items, items, plan)
+    assert torch.equal(tokenizer.frame_mean, mean)
+
+    def codes() -> list[int]:
+        frames = experiment.store["one.frames"].float()[None]
+        return tokenizer.encode(frames, torch.tensor([frames.shape[1]]))[0].tolist()
+
+    before = codes()
+    heads = tokenizer.reconstruction.out.weight.detach().clone()
+    losses_of(experiment, 6, 5e-2)
+    assert codes() == before
+    assert not torch.equal(tokenizer.reconstruction.out.weight, heads)
+    losses_of(replace_plan(experiment, replace(plan, heads_first=0)), 6, 5e-2)
+    assert codes() != before
+
+
+def replace_plan(experiment: SpeechTokenizerTraining, plan: TokenizerPlan) -> SpeechTokenizerTraining:
+    experiment.plan = plan
+    return experiment
+
+
+def test_an_adaptor_trained_before_stays_until_its_scorer_has_learnt(material: Path) -> None:
+    torch.manual_seed(0)
+    items = [AlignmentItem(name, (number, 5 + number), (3, 4)) for number, name in enumerate(CLIPS)]
+    adaptor = Adaptor(AdaptorConfig(width=WIDTH, hidden=32, llm_width=24))
+    store = stored(material, "features")
+    experiment = AdaptorAlignment(adaptor, torch.randn(10, 24), store, items, {}, budget=200, heads_first=4)
+    before = adaptor.linear2.weight.detach().clone()
+    losses_of(experiment, 4, 1e-2)
+    assert torch.equal(adaptor.linear2.weight, before)
+    losses_of(experiment, 6, 1e-2)
+    assert not torch.equal(adaptor.linear2.weight, before)
 
 
 def test_the_vocoder_learns_with_and_without_discriminators(material: Path) -> None:
@@ -135,28 +182,52 @@ def test_the_vocoder_learns_with_and_without_discriminators(material: Path) -> N
     discriminators = Discriminators(
         DiscriminatorConfig(periods=(2,), period_widths=(4,), windows=(512,), spectral_width=4)
     )
-    plan = VocoderPlan(frames=16, batch=2, adversarial_from=25)
-    records = recordings(material)
-    experiment = VocoderTraining(vocoder, discriminators, records, records[:1], TensorStore(material / "pitch"), plan)
+    plan = VocoderPlan(frames=16, batch=2, shifted=0.0, discriminators_from=25, adversarial_from=26)
+    clips = spoken(material)
+    experiment = VocoderTraining(vocoder, discriminators, clips, clips[:1], stored(material, "pitch"), plan)
     spectral = losses_of(experiment, 25, 3e-3)
     assert fell(spectral, 0.8)
-    names = [name for name, _ in experiment.losses(experiment.batch(25))]
-    assert names == ["discriminators", "vocoder"]
+    apart, together = ([each for each in experiment.losses(experiment.batch(step))] for step in (25, 26))
+    assert [each.optimisers for each in apart] == [each.optimisers for each in together]
+    assert [each.optimisers for each in apart] == [("discriminators",), ("vocoder",)]
+    assert set(together[1].shown) - set(apart[1].shown) == {"adversarial", "features"}
     with torch.no_grad():
         assert set(experiment.validate()) == {"spectral", "mel", "f0"}
 
 
 def test_a_segment_played_faster_has_its_pitch_raised_in_sound_and_track(material: Path) -> None:
-    records = recordings(material)[:1]
+    clips = spoken(material)[:1]
     plan = VocoderPlan(frames=20, batch=2, shifted=1.0, shift_octaves=(0.5, 0.5))
     vocoder = Vocoder(replace(VocoderConfig.nano(), base_channels=16, f0_channels=8))
-    pitch = TensorStore(material / "pitch")
-    batch = VocoderTraining(vocoder, Discriminators(), records, records, pitch, plan).batch(0)
+    pitch = stored(material, "pitch")
+    batch = VocoderTraining(vocoder, Discriminators(), clips, clips, pitch, plan).batch(0)
     raised = 150 * 2**0.5
     assert batch.waveform.shape == (2, 20 * 480)
     torch.testing.assert_close(batch.f0, torch.full((2, 20), raised), rtol=1e-3, atol=0.0)
     loudest = torch.fft.rfft(batch.waveform).abs().argmax(1) * 24_000 / batch.waveform.shape[1]
     torch.testing.assert_close(loudest, torch.full((2,), raised), rtol=0.02, atol=0.0)
+
+
+def test_the_empty_upper_band_of_a_sound_at_16_khz_does_not_count(material: Path, tmp_path: Path) -> None:
+    samples = read_audio(material / "one.wav", sample_rate=16_000).samples
+    write_audio(tmp_path / "narrow.wav", samples, 16_000)
+    vocoder = Vocoder(replace(VocoderConfig.nano(), base_channels=16, f0_channels=8))
+    plan = VocoderPlan(frames=20, batch=4, shifted=0.0)
+    bands = {}
+    for name, file in (("wide", material / "one.wav"), ("narrow", tmp_path / "narrow.wav")):
+        clips = [SpokenClip(Clip("one", str(file), voice=name), "a river")]
+        experiment = VocoderTraining(vocoder, Discriminators(), clips, clips, stored(material, "pitch"), plan)
+        bands[name] = experiment.batch(0).highest.tolist()
+    assert bands == {"wide": [1.0] * 4, "narrow": pytest.approx([0.65] * 4)}
+
+
+def test_clips_without_what_a_part_learns_from_are_told_of(material: Path) -> None:
+    vocoder = Vocoder(replace(VocoderConfig.nano(), base_channels=16, f0_channels=8))
+    clips, none = spoken(material), stored(material, "nothing")
+    with pytest.raises(ConfigError, match=r"of 3 clips none has a known pitch .*--step pitch"):
+        VocoderTraining(vocoder, Discriminators(), clips, [], none, VocoderPlan())
+    with pytest.raises(ConfigError, match=r"of 3 clips none has codes .*--step tokens"):
+        FlowTraining(FlowMatching(FlowConfig.nano()), clips, [], none)
 
 
 def test_flow_matching_learns(material: Path) -> None:
@@ -165,15 +236,8 @@ def test_flow_matching_learns(material: Path) -> None:
         FlowConfig.nano(), speaker_size=6, encoder_width=16, encoder_heads=2, encoder_hidden=24, encoder_blocks=1,
         encoder_up_blocks=1, width=16, depth=1, heads=2, head_size=8,
     )  # fmt: skip
-    records = recordings(material)
-    experiment = FlowTraining(
-        FlowMatching(small),
-        records,
-        records,
-        TensorStore(material / "codes"),
-        TensorStore(material / "speakers"),
-        batch=2,
-    )
+    clips = spoken(material)
+    experiment = FlowTraining(FlowMatching(small), clips, clips, stored(material, "codes", "speakers"), batch=2)
     batch = experiment.batch(0)
     assert batch.mel.shape[1] == 2 * batch.codes.shape[1]
     assert fell(losses_of(experiment, 80, 1e-2), 0.5)
@@ -193,28 +257,21 @@ def test_codes_that_share_digits_start_alike_for_flow_matching() -> None:
     assert near < 0.6 * far
 
 
-def test_text_and_speech_tokens_are_learnt_together(material: Path, tiny_tokenizer: Tokenizer) -> None:
+def test_adaptor_outputs_and_speech_tokens_start_at_the_size_of_words(
+    material: Path, tiny_tokenizer: Tokenizer
+) -> None:
     torch.manual_seed(0)
     features, codes = TensorStore(material / "features"), TensorStore(material / "codes")
-    renderer = Renderer(tiny_tokenizer, dict(NANO_PROMPTS))
-    special = tiny_tokenizer.special
-    rows = -(-(special.speech_padding_id + 1) // 64) * 64
+    base = tiny_tokenizer.special.speech_base
+    rows = -(-(tiny_tokenizer.special.speech_padding_id + 1) // 64) * 64
     decoder = Decoder(DecoderConfig.tiny(rows, qwen=False))
     adaptor = Adaptor(AdaptorConfig(width=WIDTH, hidden=24, llm_width=32))
-    match_embedding_scale(adaptor, decoder.model.embed_tokens.weight[: special.speech_base], features)
-    counts = start_speech_embeddings(decoder, adaptor, features, codes, special.speech_base)
+    words = decoder.model.embed_tokens.weight.detach()[:base]
+    match_embedding_scale(adaptor, words, features)
+    outputs = torch.cat([adaptor(features[name].float()[None])[0].detach() for name in features])
+    torch.testing.assert_close(outputs.norm(dim=-1).mean(), words.norm(dim=-1).mean(), rtol=1e-3, atol=0)
+    counts = start_speech_embeddings(decoder, adaptor, features, codes, base)
     assert counts.sum() == sum(codes.length(name) for name in codes)
     assert (counts > 0).sum() > 50
-    digits = SharedDigits(32)
-    share(decoder, digits, counts, special.speech_base)
-    spoken = codes["one.codes"].tolist()
-    examples = [renderer.transcription(name, CLIPS[name], TEXTS[name]) for name in CLIPS]
-    examples += [renderer.reading(TEXTS["one"], spoken), renderer.answer("two", CLIPS["two"], "a river", spoken)]
-    checks = {"all": examples}
-    experiment = SpeechTextTraining(decoder, adaptor, special, features, examples, checks, digits=digits, budget=400)
-    shared = digits.parts.detach().clone()
-    losses = losses_of(experiment, 60, 1e-2)
-    assert fell(losses, 0.5)
-    with torch.no_grad():
-        assert set(experiment.validate()) == {"text_all", "speech_all"}
-    assert (digits.parts - shared).abs().max() > 0.01
+    seen = decoder.model.embed_tokens.weight.detach()[base:][: len(counts)][counts > 0]
+    torch.testing.assert_close(seen.norm(dim=-1), 0.5 * words.norm(dim=-1).mean().expand(len(seen)), rtol=1e-3, atol=0)

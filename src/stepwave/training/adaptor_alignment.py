@@ -15,14 +15,15 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from stepwave.data.batches import LengthBatches
-from stepwave.data.store import TensorStore
+from stepwave.data.multi_store import Tensors
 from stepwave.models.adaptor import Adaptor, adaptor_lengths
+from stepwave.training.experiment import Experiment, Losses, as_mean
 from stepwave.training.spelling import SpellingHead
 
 
 @dataclass(frozen=True)
 class AlignmentItem:
-    """One reading of a recording: where its frames are stored and the token ids of what is said."""
+    """One reading of a clip: where its frames are stored and the token ids of what is said."""
 
     name: str
     tokens: tuple[int, ...]
@@ -39,6 +40,7 @@ class AlignmentBatch:
     targets: Tensor
     target_lengths: Tensor
     letters: list[tuple[int, ...]]
+    adaptor_stays: bool = False
 
 
 class TokenScorer(nn.Module):
@@ -60,25 +62,27 @@ class TokenScorer(nn.Module):
         return F.log_softmax(torch.cat([blank, scores], -1).float(), -1)
 
 
-class AdaptorAlignment:
+class AdaptorAlignment(Experiment):
     """The experiment: cached frames in, CTC loss over the tokens that occur in the texts."""
 
     def __init__(
         self,
         adaptor: Adaptor,
         embeddings: Tensor,
-        store: TensorStore,
+        store: Tensors,
         items: list[AlignmentItem],
         checks: dict[str, list[AlignmentItem]],
         budget: int = 6_000,
         spelling: float = 2.0,
+        heads_first: int = 0,
         seed: int = 0,
     ) -> None:
         """`embeddings` `[vocabulary, llm_width]` are the language model's; `budget` is in padded 25 Hz frames.
 
-        `spelling` is what a letter's loss counts against a token's.
+        `spelling` is what a letter's loss counts against a token's. In the first `heads_first` steps only scales, blank
+        and letters learn: for an adaptor that was trained before, to which they are new.
         """
-        self.spelling = spelling
+        self.spelling, self.heads_first = spelling, heads_first
         self.store, self.checks = store, checks
         everything = items + [item for group in checks.values() for item in group]
         self.vocabulary = sorted({token for item in everything for token in item.tokens})
@@ -108,9 +112,9 @@ class AdaptorAlignment:
 
     def batch(self, step: int) -> AlignmentBatch:
         """See `Experiment.batch`."""
-        return self._collate([self.items[index] for index in self.batches(step)])
+        return self._collate([self.items[index] for index in self.batches(step)], step < self.heads_first)
 
-    def _collate(self, items: list[AlignmentItem]) -> AlignmentBatch:
+    def _collate(self, items: list[AlignmentItem], adaptor_stays: bool = False) -> AlignmentBatch:
         frames = [self.store[f"{item.name}.frames"].float() for item in items]
         targets = [self.index[token] for item in items for token in item.tokens]
         return AlignmentBatch(
@@ -119,12 +123,15 @@ class AdaptorAlignment:
             torch.tensor(targets),
             torch.tensor([len(item.tokens) for item in items]),
             [item.letters for item in items],
+            adaptor_stays,
         )
 
-    def losses(self, batch: AlignmentBatch) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    def losses(self, batch: AlignmentBatch) -> Iterator[Losses]:
         """CTC loss per target token, and per letter."""
         device = next(self.model.parameters()).device
         outputs = self.model["adaptor"](batch.frames.to(device))
+        if batch.adaptor_stays:
+            outputs = outputs.detach()
         lengths = adaptor_lengths(batch.lengths)
         tokens = F.ctc_loss(
             self.model["scorer"](outputs).transpose(0, 1),
@@ -136,7 +143,7 @@ class AdaptorAlignment:
         )
         tokens = tokens / batch.target_lengths.sum()
         letters = cast(SpellingHead, self.model["spelling"]).loss(outputs, lengths, batch.letters)
-        yield "adaptor", {"loss": tokens + self.spelling * letters, "tokens": tokens, "letters": letters}
+        yield Losses.of("adaptor", {"loss": tokens + self.spelling * letters, "tokens": tokens, "letters": letters})
 
     def size(self, batch: AlignmentBatch) -> int:
         """Valid encoder frames."""
@@ -146,8 +153,8 @@ class AdaptorAlignment:
         """Token error rate of greedy CTC on each check, in percent, and the letters' loss."""
         figures = {f"token_error_{name}": 100 * self._error(items) for name, items in self.checks.items()}
         for name, items in self.checks.items():
-            ((_, parts),) = self.losses(self._collate(items))
-            figures[f"letters_{name}"] = float(parts["letters"])
+            (losses,) = self.losses(self._collate(items))
+            figures[f"letters_{name}"] = float(as_mean(losses.shown["letters"])[0])
         return figures
 
     def _error(self, items: list[AlignmentItem]) -> float:

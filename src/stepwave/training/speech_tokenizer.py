@@ -16,14 +16,16 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from stepwave.data.batches import LengthBatches
+from stepwave.data.examples import IGNORED
 from stepwave.data.mels import MelCache
-from stepwave.data.rendering import IGNORED
-from stepwave.data.store import TensorStore
+from stepwave.data.multi_store import Tensors
+from stepwave.data.records import Clip
 from stepwave.facts.rates import SPEECH_MEL_PER_TOKEN
 from stepwave.layers.attention import length_mask
 from stepwave.models.fsq import code_usage, codes_of, digit_entropy, quantise
 from stepwave.models.nano_speech_tokenizer import NanoSpeechTokenizer
 from stepwave.models.whisper_decoder import WhisperDecoder
+from stepwave.training.experiment import Experiment, Losses
 from stepwave.training.spelling import LETTER_SCORES, letter_loss, letter_probabilities, spell
 
 MEL_BANDS = 80
@@ -31,11 +33,11 @@ MEL_BANDS = 80
 
 @dataclass(frozen=True)
 class TokenizerItem:
-    """A reading of a recording with stored frames, its text, and Whisper's ids of it, prompt first and end last."""
+    """A reading of a clip with stored frames, its text, and Whisper's ids of it, prompt first and end last."""
 
     name: str
-    path: str | None
-    """The recording's sound, for the mel; None for augmented readings, which codes should hear through."""
+    clip: Clip | None
+    """Whose sound gives the mel; None for augmented readings, which codes should hear through."""
     text: str
     ids: tuple[int, ...]
 
@@ -58,6 +60,9 @@ class TokenizerPlan:
     """Steps from one that computes the Whisper decoder's loss to the next."""
     continuous_steps: int = 100
     """Steps at the start without rounding: the stacks on both sides first agree on what to say."""
+    heads_first: int = 0
+    """Steps at the start in which codes stay as they are and only what reads them learns: for a tokenizer that was
+    trained before, whose readers are new."""
     budget: int = 3_000
     """Padded 25 Hz frames per step."""
 
@@ -75,20 +80,21 @@ class TokenizerBatch:
     mel: Tensor
     """Log mel `[b, 2n, 80]`, zeros where there is none."""
     letters: Tensor
-    """CTC labels of all recordings, joined."""
+    """CTC labels of all readings, joined."""
     letter_lengths: Tensor
     with_text: bool
     rounded: bool
+    codes_stay: bool
 
 
-class SpeechTokenizerTraining:
+class SpeechTokenizerTraining(Experiment):
     """The experiment; `decoder` is Whisper's text decoder and stays frozen."""
 
     def __init__(
         self,
         tokenizer: NanoSpeechTokenizer,
         decoder: WhisperDecoder,
-        store: TensorStore,
+        store: Tensors,
         items: list[TokenizerItem],
         checks: list[TokenizerItem],
         plan: TokenizerPlan,
@@ -113,6 +119,9 @@ class SpeechTokenizerTraining:
         )
         self.batches = LengthBatches([store.length(f"{item.name}.frames") for item in items], plan.budget, seed)
         self.mels = MelCache()
+        if tokenizer.frame_mean.any():
+            # One that was trained before keeps the statistics that its weights have got used to.
+            return
         sample = torch.cat([store[f"{item.name}.frames"].float() for item in items[:: max(1, len(items) // 200)]])
         tokenizer.set_statistics(sample)
 
@@ -127,9 +136,14 @@ class SpeechTokenizerTraining:
     def batch(self, step: int) -> TokenizerBatch:
         """See `Experiment.batch`."""
         items = [self.items[index] for index in self.batches(step)]
-        return self._collate(items, step % self.plan.text_every == 0, step >= self.plan.continuous_steps)
+        plan = self.plan
+        return self._collate(
+            items, step % plan.text_every == 0, step >= plan.continuous_steps, codes_stay=step < plan.heads_first
+        )
 
-    def _collate(self, items: list[TokenizerItem], with_text: bool = True, rounded: bool = True) -> TokenizerBatch:
+    def _collate(
+        self, items: list[TokenizerItem], with_text: bool = True, rounded: bool = True, codes_stay: bool = False
+    ) -> TokenizerBatch:
         frames = [self.store[f"{item.name}.frames"].float() for item in items]
         ids = [torch.tensor(item.ids[:-1]) for item in items]
         labels = [torch.tensor(item.ids[1:]) for item in items]
@@ -138,8 +152,8 @@ class SpeechTokenizerTraining:
         padded = pad_sequence(frames, batch_first=True)
         mel = torch.zeros(len(items), SPEECH_MEL_PER_TOKEN * padded.shape[1], MEL_BANDS)
         for row, item in enumerate(items):
-            if item.path is not None:
-                sound = self.mels[item.path][: SPEECH_MEL_PER_TOKEN * len(frames[row])]
+            if item.clip is not None:
+                sound = self.mels[item.clip][: SPEECH_MEL_PER_TOKEN * len(frames[row])]
                 mel[row, : len(sound)] = sound.float()
         spelled = [torch.tensor(spell(item.text)) for item in items]
         return TokenizerBatch(
@@ -152,18 +166,21 @@ class SpeechTokenizerTraining:
             torch.tensor([len(word) for word in spelled]),
             with_text,
             rounded,
+            codes_stay,
         )
 
-    def losses(self, batch: TokenizerBatch) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    def losses(self, batch: TokenizerBatch) -> Iterator[Losses]:
         """Weighted sum of the parts."""
         parts, _ = self._parts(batch)
         loss = torch.stack([getattr(self.plan, name) * part for name, part in parts.items()]).sum()
-        yield "tokenizer", {"loss": loss, **parts}
+        yield Losses.of("tokenizer", {"loss": loss, **parts})
 
     def _parts(self, batch: TokenizerBatch) -> tuple[dict[str, Tensor], Tensor]:
         device = next(self.tokenizer.parameters()).device
         frames, lengths = batch.frames.to(device), batch.lengths.to(device)
         bounded = self.tokenizer.bounded(frames, lengths)
+        if batch.codes_stay:
+            bounded = bounded.detach()
         hidden, rebuilt = self.tokenizer.rebuild(quantise(bounded) if batch.rounded else bounded, lengths)
         valid = length_mask(lengths, frames.shape[1])
         distance = F.smooth_l1_loss(rebuilt.float(), self.tokenizer.normalise(frames), reduction="none")
@@ -199,7 +216,7 @@ class SpeechTokenizerTraining:
         return int(batch.lengths.sum())
 
     def validate(self) -> dict[str, float]:
-        """The parts of the loss on held-out recordings, and how much of the codebook they use."""
+        """The parts of the loss on held-out clips, and how much of the codebook they use."""
         sums: dict[str, float] = {}
         codes = []
         groups = [self.checks[start : start + 8] for start in range(0, len(self.checks), 8)]
