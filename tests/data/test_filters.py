@@ -6,7 +6,6 @@ import pytest
 
 from stepwave.data.filters import FilterConfig
 from stepwave.data.records import Clip, Record, Turn
-from stepwave.data.sources.contract import SourceConfig
 from stepwave.facts.errors import ConfigError
 
 
@@ -48,13 +47,6 @@ def test_the_length_is_judged_where_it_is_known() -> None:
     assert filters.reason(asr()) is None
     assert filters.reason(asr(), 100) is None
     assert filters.reason(asr(), 101) == "longer than 100 positions"
-
-
-def test_a_source_says_which_kinds_and_split() -> None:
-    filters = FilterConfig(kinds=("asr",), languages=("en",))
-    narrowed = filters.for_source(SourceConfig("x", kinds=("tts",), split=None))
-    assert (narrowed.kinds, narrowed.split, narrowed.languages) == (("tts",), None, ("en",))
-    assert filters.for_source(SourceConfig("x")).kinds == ("asr",)
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,9 @@ def state_of(address: str) -> str:
         return f"{about.st_size}/{about.st_mtime_ns}"
     with _plain_errors(address):
         files, path = _file_system(address)
-        return str(files.ukey(path))
+        about = files.info(path)
+        # Some stores make their key of the address alone.
+        return f"{files.ukey(path)}/{about.get('size')}/{about.get('ETag') or about.get('mtime') or ''}"
 
 
 def reason(problem: OSError) -> str:

@@ -1,10 +1,9 @@
 """Which records of a source are learnt from: by kind, split, language, length, and how well they were checked."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from stepwave.data.records import ERRORS, KINDS, WORDS, Kind, Record
-from stepwave.data.sources.contract import SourceConfig
 from stepwave.facts.errors import ConfigError
 
 
@@ -44,10 +43,6 @@ class FilterConfig:
                 f"an error rate of {self.max_error_rate:g} and {self.longest} positions are allowed; "
                 "wanted a rate of 0 or more, and 1 position or more"
             )
-
-    def for_source(self, source: SourceConfig) -> "FilterConfig":
-        """These rules, with the kinds and the split that a source's declaration asks for."""
-        return replace(self, kinds=source.kinds or self.kinds, split=source.split)
 
     def reason(self, record: Record, positions: int | None = None) -> str | None:
         """Why a record is left out; None for one that is kept. Without `positions` its length is not judged.

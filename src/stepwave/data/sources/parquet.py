@@ -63,6 +63,7 @@ class ParquetSource:
         self._footers: list[Any] = []
         self._columns: list[dict[str, str]] = []
         self._groups: list[_Group] = []
+        self._firsts: dict[str, int] = {}
         self._rows = 0
         for file in self._files:
             self._take_in(file)
@@ -98,10 +99,9 @@ class ParquetSource:
     def samples(self, clip: Clip) -> Samples:
         """Sound at 16 kHz. Raises AudioError, which names file and row where the sound is damaged."""
         file, _, row = clip.file.rpartition(_ROW)
-        if file not in self._files or not row.isdecimal():
+        if file not in self._firsts or not row.isdecimal():
             return read_clip(clip)[0]
-        number = self._files.index(file)
-        group = next(each for each in reversed(self._groups) if each.file == number and each.inside <= int(row))
+        group = self._groups[bisect.bisect_right(self._starts, self._firsts[file] + int(row)) - 1]
         try:
             return read_audio(self._sound(group, int(row) - group.inside)[0] or b"").samples
         except (AudioFormatError, DataError) as problem:
@@ -130,6 +130,7 @@ class ParquetSource:
         except ValueError as problem:
             raise DataError(f"{file} is damaged or no Parquet file ({problem}); fetch it again") from None
         inside = 0
+        self._firsts[file] = self._rows
         self._columns.append(self._columns_of(file, there))
         for number in range(footer.num_row_groups):
             self._groups.append(_Group(len(self._footers), number, self._rows, inside))
