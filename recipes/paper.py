@@ -2,27 +2,33 @@
 
 Nothing is opened or loaded here. `stepwave train NAME --show` prints a stage with what it would cost. What the report
 does not say (batch sizes, warm-up, the shape of a decay, optimiser, the mix of fine-tuning) is chosen here, and each
-stage's `notes` tell which is which. Its data is not public: portions name no sources, they are the user's.
+stage's `notes` tell which is which. Its data is not public: portions name no sources. To train, copy a recipe to a
+file of your own and give its portions sources.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
+from stepwave.training.language_run import Feeding, LanguageRun
+from stepwave.training.run import Run
 from stepwave.training.stages import Portion, Rates, Stage
 
 BILLION: Final = 1e9
 TOKENS_PER_STEP: Final = 8_388_608
 """1,024 sequences of 8,192 or 512 of 16,384, as the report's figures of the first stage ask (see `PAPER_SUMS`)."""
 
-BETAS: Final = (0.9, 0.95)
-WEIGHT_DECAY: Final = 0.1
-CLIP_NORM: Final = 1.0
-OPTIMISER_NOTES: Final[Mapping[str, str]] = {
-    "betas": "ours: the report names no optimiser; AdamW as usual for continued pre-training of language models",
-    "weight_decay": "ours: 0.1 on matrices, the same habit",
-    "clip_norm": "ours: gradients are clipped to a norm of 1 over all parts",
-    "precision": "ours: bfloat16 computation on float32 weights and moments",
+_RUN_NOTES: Final[Mapping[str, str]] = {
+    "betas": "ours: the report names no optimiser; AdamW as usual where language models are trained on",
+    "weight_decay": "ours: the same habit",
+    "clip_norm": "ours: all gradients together, to a norm of 1",
+    "losses.text_weight": "ours: text and speech tokens count the same, as the report names no weights",
+    "losses.by_slot": "ours: over all rows, as programs that read the released checkpoint decode",
+    "recompute": "ours: activations of 16,384 positions do not fit beside the weights",
+    "feeding.heard": "report 3.1: the frozen encoder reads sound while training",
+    "lora": "report 3.2: the language model itself learns",
 }
+"""Where settings come from that are the same in all stages."""
 
 PAPER_SUMS: Final[tuple[str, ...]] = (
     "100 B + 256 B + 800 B + 200 B = 1,356 B tokens of pre-training: the report's 1.356 T",
@@ -66,6 +72,8 @@ def _alignment() -> Stage:
         schedule="cosine",
         warmup_steps=200,
         notes={
+            **_RUN_NOTES,
+            "start": "report 3.2: a textual language model, the encoder of 3.1 and a new adaptor; put them together",
             "rates": f"{_REPORT}: 1e-4 to 2e-5; encoder and language model frozen",
             "portions": f"{_REPORT}: 100 B tokens of ASR data",
             "sequence_length": f"{_REPORT}: 8,192",
@@ -95,6 +103,8 @@ def _token_extension() -> Stage:
         schedule="constant",
         warmup_steps=500,
         notes={
+            **_RUN_NOTES,
+            "start": "report 3.2: the stage before",
             "rates": f"{_REPORT}: language model 2e-5, adaptor 5e-5, embedding 5e-5, head 4e-5; encoder frozen",
             "portions": f"{_REPORT}: 128 B of text, and 80 B, 32 B, 16 B of audio",
             "portions.conversation": "the report's speech-to-speech conversation",
@@ -120,6 +130,8 @@ def _main() -> Stage:
         schedule="constant",
         warmup_steps=500,
         notes={
+            **_RUN_NOTES,
+            "start": "report 3.2: the stage before",
             "rates": f"{_REPORT}: unified to 2e-5; the encoder stays frozen (3.1)",
             "portions": f"{_REPORT}: 400 B of text, and 42 B, 120 B, 8 B, 30 B, 5 B, 45 B, 150 B of audio",
             "portions.continuation": "the report's speech-to-text continuation: sound is heard, its text goes on",
@@ -139,17 +151,21 @@ def _cooldown() -> Stage:
     return Stage(
         name="paper_pretrain_4",
         rates={part: Rates(_UNIFIED, 5e-6) for part in ("adaptor", "decoder", "embedding", "head")},
-        portions=_mix(text=100, asr=24.6, tts=12.4, qa=2.4, s2tt=3.6, s2st=6, interleaved=15, conversation=36),
+        portions=_mix(
+            text=100, asr=24.6, tts=12.4, paralinguistic=2.4, s2tt=3.6, s2st=6, interleaved=15, conversation=36
+        ),
         sequence_length=16_384,
         sequences_per_step=512,
         steps=_steps(200 * BILLION, TOKENS_PER_STEP),
         schedule="linear",
         warmup_steps=500,
         notes={
+            **_RUN_NOTES,
+            "start": "report 3.2: the stage before",
             "rates": f"{_REPORT}: 2e-5 to 5e-6",
             "portions": f"{_REPORT}: 100 B of text, and 24.6 B, 12.4 B, 2.4 B, 3.6 B, 6 B, 15 B, 36 B of audio",
             "portions.asr": "the report's multilingual and dialectal ASR",
-            "portions.qa": "the report's paralinguistic information understanding; captions belong here too",
+            "portions.paralinguistic": "the report's paralinguistic information understanding: captions and questions",
             "portions.interleaved": "the report's utterance-level text-speech interleaved conversation",
             "portions.conversation": "the report's speech-to-speech conversation; about 50 K voices",
             "sequence_length": _LENGTH,
@@ -167,16 +183,18 @@ def _fine_tuning() -> Stage:
     return Stage(
         name="paper_sft",
         rates={part: Rates(1e-5, 1e-6) for part in ("adaptor", "decoder", "embedding", "head")},
-        portions=_mix(text=0.8, asr=0.6, qa=0.6, caption=0.2, tts=0.3, s2st=0.2, conversation=1.25, tools=0.05),
+        portions=_mix(chat=0.8, asr=0.6, qa=0.6, caption=0.2, tts=0.3, s2st=0.2, conversation=1.25, tools=0.05),
         sequence_length=16_384,
         sequences_per_step=sequences,
         steps=_steps(4 * BILLION, sequences * 16_384),
         schedule="cosine",
         warmup_steps=50,
         notes={
+            **_RUN_NOTES,
+            "start": "report 3.3: the pre-trained model",
             "rates": "report 3.3: 1e-5 to 1e-6; which parts learn is ours: all but the encoder, as before",
             "portions": "report 3.3: 4 B tokens in all and these tasks; their shares are ours, it gives none",
-            "portions.text": "the report's text-to-text conversation: written turns",
+            "portions.chat": "the report's text-to-text conversation: written turns",
             "portions.qa": "sound events, scenes and voices as spoken questions, the reasoning sets among them",
             "portions.caption": "the report's speech captioning over 11 aspects",
             "portions.s2st": "the report's CoVoST 2, Chinese to English and back",
@@ -195,3 +213,35 @@ PAPER_STAGES: Final[Mapping[str, Stage]] = {
     stage.name: stage for stage in (_alignment(), _token_extension(), _main(), _cooldown(), _fine_tuning())
 }
 """By the recipe's name, in the order of training."""
+
+
+def paper_pretrain_1(folder: Path, device: str) -> Run:
+    """Alignment: the adaptor alone, 100 B tokens of ASR."""
+    return _run(folder, "paper_pretrain_1", str(folder / "base"))
+
+
+def paper_pretrain_2(folder: Path, device: str) -> Run:
+    """Token extension: speech tokens beside as much text, 256 B tokens."""
+    return _run(folder, "paper_pretrain_2", "paper_pretrain_1")
+
+
+def paper_pretrain_3(folder: Path, device: str) -> Run:
+    """Main pre-training: all tasks beside as much text, 800 B tokens."""
+    return _run(folder, "paper_pretrain_3", "paper_pretrain_2")
+
+
+def paper_pretrain_4(folder: Path, device: str) -> Run:
+    """Cooldown: high-quality data and more tasks, 200 B tokens."""
+    return _run(folder, "paper_pretrain_4", "paper_pretrain_3")
+
+
+def paper_sft(folder: Path, device: str) -> Run:
+    """Supervised fine-tuning: 4 B tokens, one epoch."""
+    return _run(folder, "paper_sft", "paper_pretrain_4")
+
+
+def _run(folder: Path, name: str, start: str) -> Run:
+    language = LanguageRun(
+        PAPER_STAGES[name], start, feeding=Feeding(heard="mel", workers=8), recompute=True, prompts="released"
+    )
+    return Run.of_language(name, language, folder, save_every=500, validate_every=500)

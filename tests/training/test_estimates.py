@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from stepwave.data.sources.contract import SourceConfig
 from stepwave.facts.errors import ConfigError
 from stepwave.models.adaptor import Adaptor, AdaptorConfig
 from stepwave.models.decoder import Decoder, DecoderConfig
@@ -25,6 +26,8 @@ from stepwave.training.estimates import (
     attention_flops,
     device_hours,
     encoder_flops,
+    known,
+    makeup,
     mean_makeup,
     position_flops,
 )
@@ -180,9 +183,13 @@ def test_makeups_follow_the_rates() -> None:
     assert mean_makeup(mixed).heard == pytest.approx(MAKEUPS["asr"].heard / 4)
 
 
-def test_tasks_that_nobody_described_are_refused() -> None:
-    with pytest.raises(ConfigError, match="singing"):
-        position_flops(TINY, stage("decoder", task="singing"))
+def test_tasks_that_nobody_described_go_by_the_kind_of_their_sources() -> None:
+    sung = Portion("singing", 1.0)
+    written = Portion("singing", 1.0, (SourceConfig("songs", kinds=("asr",)), SourceConfig("hymns", kinds=("asr",))))
+    mixed = Portion("singing", 1.0, (SourceConfig("songs", kinds=("asr", "tts")),))
+    assert [known(portion) for portion in (sung, written, mixed)] == [False, True, False]
+    assert makeup(written) == MAKEUPS["asr"]
+    assert makeup(sung) == makeup(mixed) == MAKEUPS["conversation"]
 
 
 def test_hours_divide_by_what_the_device_reaches() -> None:

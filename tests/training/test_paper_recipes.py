@@ -1,21 +1,29 @@
 """The report's stages: figures as its sections 3.2 and 3.3 print them, and the sums that they must make."""
 
 import importlib.util
+import io
+import json
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 from typing import get_args
 
 import pytest
+from rich.console import Console
 
 from stepwave.data.records import Kind
+from stepwave.training.estimates import known
+from stepwave.training.run import find_recipes
+from stepwave.training.sections import settings_section
+from stepwave.training.showing import show_run
 from stepwave.training.stages import Stage
 
-RECIPES = Path(__file__).parents[2] / "recipes" / "paper.py"
+RECIPES = Path(__file__).parents[2] / "recipes"
+FILE = RECIPES / "paper.py"
 
 
 def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("paper_recipes", RECIPES)
+    spec = importlib.util.spec_from_file_location("paper_recipes", FILE)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -25,6 +33,7 @@ def _load() -> ModuleType:
 
 PAPER = _load()
 STAGES: dict[str, Stage] = PAPER.PAPER_STAGES
+RECIPE = find_recipes(RECIPES)
 
 
 def billions(name: str) -> dict[str, float]:
@@ -46,8 +55,8 @@ def test_pre_training_is_1356_billion_tokens() -> None:
     ("paper_pretrain_2", 128, {"tts": 80, "conversation": 32, "interleaved": 16}),
     ("paper_pretrain_3", 400, {"asr": 42, "tts": 120, "s2tt": 8, "t2st": 30, "continuation": 5, "interleaved": 45,
                                "conversation": 150}),
-    ("paper_pretrain_4", 100, {"asr": 24.6, "tts": 12.4, "qa": 2.4, "s2tt": 3.6, "s2st": 6, "interleaved": 15,
-                               "conversation": 36}),
+    ("paper_pretrain_4", 100, {"asr": 24.6, "tts": 12.4, "paralinguistic": 2.4, "s2tt": 3.6, "s2st": 6,
+                               "interleaved": 15, "conversation": 36}),
 ])  # fmt: skip
 def test_text_and_audio_are_balanced(name: str, text: float, audio: dict[str, float]) -> None:
     assert billions(name) == pytest.approx({"text": text, **audio})
@@ -104,16 +113,48 @@ def test_every_figure_says_where_it_comes_from(name: str) -> None:
     stage = STAGES[name]
     tasks = {f"portions.{portion.task}" for portion in stage.portions}
     figures = {field.name for field in fields(Stage)} - {"name", "notes"}
-    assert figures <= set(stage.notes) <= figures | tasks
+    told = settings_section("all", RECIPE[name](Path("runs"), "cpu").language, left_out=("stage",))
+    settings = {str(row[0]) for row in told.rows}
+    assert figures | {"start", "betas", "weight_decay", "clip_norm"} <= set(stage.notes) <= figures | tasks | settings
     assert all(note for note in stage.notes.values())
 
 
-def test_tasks_are_kinds_of_records_and_name_no_data() -> None:
+def test_tasks_are_known_and_name_no_data() -> None:
     for stage in STAGES.values():
         tasks = [portion.task for portion in stage.portions]
-        assert set(tasks) <= set(get_args(Kind))
+        assert set(tasks) <= {*get_args(Kind), "chat", "paralinguistic"}
         assert len(set(tasks)) == len(tasks)
+        assert all(known(portion) for portion in stage.portions)
         assert not any(portion.sources for portion in stage.portions)
+
+
+def test_each_stage_is_a_recipe_that_starts_from_the_one_before(tmp_path: Path) -> None:
+    runs = {name: RECIPE[name](tmp_path, "cpu") for name in STAGES}
+    languages = [run.language for run in runs.values()]
+    assert [language and language.stage for language in languages] == list(STAGES.values())
+    starts = [language and language.start for language in languages]
+    assert starts == [str(tmp_path / "base"), *list(STAGES)[:4]]
+    assert [run.config.name for run in runs.values()] == list(STAGES)
+    # Making a run reads and writes nothing.
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_recipe_is_shown_with_what_it_costs(name: str, tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), width=100)
+    show_run(RECIPE[name](tmp_path, "cpu"), as_json=True, console=console)
+    shown = console.file
+    assert isinstance(shown, io.StringIO)
+    record = json.loads(shown.getvalue())
+    sections = {section["title"]: section for section in record["sections"]}
+    mix = {row["task"]: row["tokens"]["value"] / 1e9 for row in sections["mix"]["rows"]}
+    assert mix == pytest.approx(billions(name))
+    parts = {row["part"]: row["parameters"]["value"] for row in sections["parts"]["rows"]}
+    assert parts["together"] == 8_315_179_264
+    assert "GB fit" in sections["memory of a device"]["remarks"][0]
+    settings = {row["setting"]: row["where it comes from"] for row in sections["what it is told"]["rows"]}
+    assert settings["betas"].startswith("ours")
+    assert settings["start"].startswith("report")
 
 
 def test_the_sums_that_are_told_are_right() -> None:

@@ -2,27 +2,33 @@
 
 import io
 import json
-from dataclasses import dataclass, field, fields
+import math
+from dataclasses import dataclass, field, fields, replace
 
 import pytest
 from rich.console import Console
 
 from stepwave.data.sources.contract import SourceConfig
+from stepwave.facts.errors import ConfigError
 from stepwave.training.config import OptimiserConfig, TrainConfig
 from stepwave.training.estimates import H100, device_hours, position_flops
+from stepwave.training.experiment import Experiment
+from stepwave.training.language_run import Checks, LanguageRun
 from stepwave.training.lora import LoraConfig
 from stepwave.training.memory_estimates import Layout, device_memory
 from stepwave.training.model_sizes import ModelSizes
+from stepwave.training.run import Run
+from stepwave.training.sections import Quantity, Section, print_sections, sections_as_json, settings_section
 from stepwave.training.showing import (
-    Quantity,
-    Section,
     compute_section,
+    fewest_devices,
+    layout_of,
     memory_section,
     mix_section,
     parts_section,
-    print_sections,
-    sections_as_json,
-    settings_section,
+    run_sections,
+    show_run,
+    sizes_of,
     stage_sections,
 )
 from stepwave.training.stages import Portion, Rates, Stage
@@ -136,6 +142,7 @@ class Outer:
     inner: Inner = field(default_factory=Inner)
     nothing: Inner | None = None
     rates: dict[str, float] = field(default_factory=lambda: {"a": 0.5})
+    longest: float = math.inf
     folded: bool = False
 
 
@@ -146,12 +153,13 @@ def test_settings_inside_settings_have_dotted_names() -> None:
         ("inner.parts", "a, b", None),
         ("nothing", None, None),
         ("rates", "a: 0.5", None),
+        ("longest", math.inf, None),
         ("folded", False, None),
     )
-    assert [row[0] for row in settings_section("all", Outer(), left_out=("inner", "rates")).rows] == [
-        "nothing",
-        "folded",
-    ]
+    shown = sections_as_json("all", [section])["sections"][0]["rows"]
+    assert [row["value"] for row in shown] == [4, "a, b", None, "a: 0.5", "inf", False]
+    fewer = settings_section("all", Outer(), left_out=("inner", "rates"))
+    assert [row[0] for row in fewer.rows] == ["nothing", "longest", "folded"]
 
 
 def test_people_see_every_section_and_markup_is_not_obeyed() -> None:
@@ -185,3 +193,63 @@ def test_programs_see_numbers_as_they_are() -> None:
 def test_a_row_with_other_columns_is_a_slip() -> None:
     with pytest.raises(AssertionError, match="stage"):
         Section("stage", ("a", "b"), (("one",),))
+
+
+def _run(language: LanguageRun | None, steps: int = 1_000) -> Run:
+    def build() -> Experiment:
+        raise AssertionError("a run that is shown is not built")
+
+    return Run(TrainConfig("trial", steps, {"decoder": OptimiserConfig(1e-3)}), build, language)
+
+
+def test_the_fewest_devices_with_room_are_shown() -> None:
+    whole = LanguageRun(STAGE, "mini", recompute=True, prompts="released")
+    adapted = replace(whole, lora=LoraConfig())
+    kept = replace(adapted, recompute=False)
+    counts = {}
+    for name, language in (("whole", whole), ("adapted", adapted), ("kept", kept)):
+        layout = fewest_devices(sizes_of(language), STAGE, layout_of(language), H100)
+        counts[name] = layout.devices
+    # Weights, gradients and moments divide; activations do not, and a step has only 8 sequences.
+    assert counts == {"whole": 4, "adapted": 1, "kept": 8}
+
+
+def test_a_stage_is_shown_as_long_as_the_command_line_makes_it() -> None:
+    language = LanguageRun(STAGE, "mini", recompute=True, prompts="released")
+    stage = run_sections(_run(language, steps=7))[0]
+    assert column(stage, "value")["steps"] == 7
+    assert column(stage, "value")["tokens of the stage"] == Quantity(7 * 131_072, "tokens")
+
+
+def test_every_setting_of_a_language_run_is_shown() -> None:
+    checked = Checks((Portion("asr", 1.0), Portion("tts", 1.0)))
+    language = LanguageRun(STAGE, "mini", checks=checked, prompts="released", recompute=True)
+    sections = {section.title: section for section in run_sections(_run(language), devices=8)}
+    settings = column(sections["what it is told"], "value")
+    names = {each.name for each in fields(LanguageRun)} - {"stage"}
+    assert names == {str(name).partition(".")[0] for name in settings}
+    assert settings["checks.portions"] == "asr, tts"
+    assert "days on 8" in column(sections["computation"], "amount")
+
+
+def test_devices_that_do_not_suit_a_stage_are_refused() -> None:
+    with pytest.raises(ConfigError, match="8 sequences in a step"):
+        run_sections(_run(LanguageRun(STAGE, "mini", prompts="released")), devices=16)
+
+
+def test_a_run_of_another_part_shows_its_optimisers() -> None:
+    console = Console(file=io.StringIO(), width=80)
+    show_run(_run(None), console=console)
+    shown = console.file
+    assert isinstance(shown, io.StringIO)
+    assert "optimiser of decoder" in shown.getvalue()
+    assert "0.001" in shown.getvalue()
+
+
+def test_json_is_one_object_on_one_line() -> None:
+    console = Console(file=io.StringIO(), width=40)
+    show_run(_run(LanguageRun(STAGE, "mini", prompts="released", recompute=True)), as_json=True, console=console)
+    shown = console.file
+    assert isinstance(shown, io.StringIO)
+    assert shown.getvalue().count("\n") == 1
+    assert json.loads(shown.getvalue())["name"] == "trial"

@@ -70,6 +70,7 @@ def _makeup(heard: float = 0.0, said: float = 0.0, read: float = 0.0, written: f
 
 MAKEUPS: Final[Mapping[str, Makeup]] = {
     "text": Makeup(text=1.0),
+    "chat": _makeup(read=1, written=2),
     "asr": _makeup(heard=1, written=1),
     "s2tt": _makeup(heard=1, written=1),
     "tts": _makeup(read=1, said=1),
@@ -81,18 +82,27 @@ MAKEUPS: Final[Mapping[str, Makeup]] = {
     "tools": _makeup(heard=1, said=1),
     "caption": _makeup(heard=1, written=1),
     "qa": _makeup(heard=1, read=1, written=1),
+    "paralinguistic": _makeup(heard=1, read=1, written=1),
 }
-"""By kind of record: as long heard as answered; an interleaved monologue is half sound."""
+"""By kind of record or the report's name of a task. Assumed: as long heard as answered, an interleaved monologue half
+sound, a written answer twice its question."""
+
+
+def known(portion: Portion) -> bool:
+    """Whether it is known what a portion's positions are, by its task or the kind that its sources keep."""
+    return _kind(portion) in MAKEUPS
 
 
 def makeup(portion: Portion) -> Makeup:
-    """What a portion's positions are. Raises ConfigError for a task that nobody described."""
-    try:
-        return MAKEUPS[portion.task]
-    except KeyError:
-        raise ConfigError(
-            f"nothing is known of the positions of the task {portion.task!r}; known are {', '.join(MAKEUPS)}"
-        ) from None
+    """What a portion's positions are; those of a task that nobody described count as conversation."""
+    return MAKEUPS.get(_kind(portion), MAKEUPS["conversation"])
+
+
+def _kind(portion: Portion) -> str:
+    if portion.task in MAKEUPS:
+        return portion.task
+    kinds = {kind for source in portion.sources for kind in source.kinds}
+    return kinds.pop() if len(kinds) == 1 else portion.task
 
 
 def mean_makeup(stage: Stage) -> Makeup:

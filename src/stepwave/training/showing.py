@@ -1,89 +1,119 @@
 """A run shown before it runs: settings and where each comes from, the mix, what it computes and keeps in memory.
 
-A view is a list of sections, each a table; whoever has more to tell adds a section. Printed for people through rich,
-for programs as JSON. Nothing here builds a model or opens a file.
+Nothing here builds a model or opens a file, so a stage for a thousand GPUs can be shown on a laptop. The sums are
+`estimates`' and `memory_estimates`'.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, Final, TypeAlias
+import json
+from dataclasses import replace
+from typing import Final
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console
 
-from stepwave.training.estimates import Hardware, device_hours, makeup, position_flops
+from stepwave.training.estimates import H100, Hardware, device_hours, known, makeup, position_flops
+from stepwave.training.language_run import LanguageRun
 from stepwave.training.memory_estimates import Layout, accumulation, device_memory
 from stepwave.training.model_sizes import ModelSizes, learning_parameters, part_parameters
+from stepwave.training.run import Run
+from stepwave.training.sections import (
+    SETTINGS,
+    Cell,
+    Quantity,
+    Section,
+    print_sections,
+    sections_as_json,
+    settings_section,
+)
+from stepwave.training.speech_language_model import CHUNK
 from stepwave.training.stages import PARTS, Stage
 
 RESERVE: Final = 0.1
 """Share of a device's memory that is left free for the allocator."""
-SETTINGS: Final = ("setting", "value", "where it comes from")
-"""Columns of a section of settings."""
-_SCALES: Final = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
+UTILISATION: Final = 0.4
+"""Share of a device's peak that training is taken to reach."""
 
 
-@dataclass(frozen=True)
-class Quantity:
-    """A number with its unit, which people see scaled and programs as it is."""
-
-    value: float
-    unit: str
-    """`bytes`, `FLOP`, `hours`, `days`, `share`, or what is counted: `tokens`, `parameters`."""
-
-    def __str__(self) -> str:
-        value, unit = self.value, self.unit
-        if unit == "bytes":
-            return f"{value / 1e9:,.2f} GB"
-        if unit == "share":
-            return f"{100 * value:.1f} %"
-        if unit == "FLOP":
-            return f"{value:.3g} FLOP"
-        if unit in ("hours", "days"):
-            return f"{value:,.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
-        for scale, letter in _SCALES:
-            if abs(value) >= scale:
-                return f"{value / scale:.4g} {letter}"
-        return f"{value:,.4g}"
-
-
-Cell: TypeAlias = str | int | float | bool | Quantity | None
-"""What stands in a table; None for nothing."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """One table of a view."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    """As many cells in each as there are columns."""
-    remarks: tuple[str, ...] = ()
-    """What is told under the table."""
-
-    def __post_init__(self) -> None:
-        assert all(len(row) == len(self.columns) for row in self.rows), f"{self.title}: a row has other columns"
-
-
-def settings_section(
-    title: str, settings: object, notes: Mapping[str, str] | None = None, left_out: Sequence[str] = ()
-) -> Section:
-    """Every field of a dataclass, those of dataclasses inside it by dotted names.
+def show_run(
+    run: Run,
+    *,
+    as_json: bool = False,
+    devices: int | None = None,
+    hardware: Hardware = H100,
+    console: Console | None = None,
+) -> None:
+    """Print all that can be told of a run.
 
     Args:
-        title: of the section.
-        settings: a dataclass.
-        notes: where values come from, by dotted name.
-        left_out: names (with all below them) that another section shows.
+        run: any; only a stage of the speech language model has its cost estimated.
+        as_json: one JSON object in place of tables.
+        devices: how many to reckon with; by default as few as have room.
+        hardware: what they are.
+        console: where to; standard output by default.
+
+    Raises ConfigError where the devices do not suit the stage.
     """
-    told = notes or {}
-    rows = tuple((name, value, told.get(name)) for name, value in _flat(settings, "", tuple(left_out)))
-    return Section(title, SETTINGS, rows)
+    sections = run_sections(run, devices, hardware)
+    console = console or Console()
+    if as_json:
+        record = json.dumps(sections_as_json(run.config.name, sections), ensure_ascii=False, allow_nan=False)
+        console.print(record, markup=False, highlight=False, soft_wrap=True)
+    else:
+        print_sections(run.config.name, sections, console)
+
+
+def run_sections(run: Run, devices: int | None = None, hardware: Hardware = H100) -> list[Section]:
+    """All sections of a run; see `show_run`."""
+    config = settings_section("how it goes", run.config, left_out=("optimisers",))
+    if run.language is None:
+        optimisers = [
+            settings_section(f"optimiser of {name}", settings) for name, settings in run.config.optimisers.items()
+        ]
+        return [config, *optimisers]
+    language = run.language
+    # The command line may shorten a run.
+    stage = replace(language.stage, steps=run.config.steps)
+    sizes = sizes_of(language)
+    layout = fewest_devices(sizes, stage, layout_of(language), hardware)
+    if devices is not None:
+        layout = replace(layout, devices=devices)
+    told = settings_section("what it is told", language, stage.notes, left_out=("stage", "checks.portions"))
+    checks = ("checks.portions", ", ".join(portion.task for portion in language.checks.portions) or "none", None)
+    return [
+        *stage_sections(sizes, stage, layout, hardware),
+        replace(told, rows=(*told.rows, checks)),
+        config,
+    ]
+
+
+def sizes_of(language: LanguageRun) -> ModelSizes:
+    """Sizes of the model that a run trains: nano's or the released one's, as its prompts are."""
+    sizes = ModelSizes.nano if language.prompts == "nano" else ModelSizes.mini
+    return sizes(by_slot=language.losses.by_slot)
+
+
+def layout_of(language: LanguageRun) -> Layout:
+    """How a run computes, on as few devices as its tensor parallelism needs."""
+    return Layout(
+        devices=language.tensor_parallel,
+        tensor_parallel=language.tensor_parallel,
+        checkpointing=language.recompute,
+        micro_sequences=language.feeding.sequences_at_once,
+        lora=language.lora,
+        stored_frames=language.feeding.heard == "frames",
+        scored_positions=CHUNK,
+    )
+
+
+def fewest_devices(sizes: ModelSizes, stage: Stage, layout: Layout, hardware: Hardware) -> Layout:
+    """The layout on twice as many devices, and twice as many, until one has room or none is left without a sequence."""
+    while not _fits(sum(device_memory(sizes, stage, layout).values()), hardware):
+        more = replace(layout, devices=2 * layout.devices)
+        if more.data_parallel * more.micro_sequences > stage.sequences_per_step:
+            break
+        layout = more
+    return layout
 
 
 def stage_section(stage: Stage) -> Section:
@@ -139,11 +169,14 @@ def mix_section(stage: Stage) -> Section:
     columns = ("task", "tokens", "share", "heard", "text", "speech", "sources")
     remarks = [f"{name}: {note}" for name, note in stage.notes.items() if name.partition(".")[0] == "portions"]
     remarks.append("heard, text, speech: estimated shares of a task's positions; the others carry no label")
+    remarks += [
+        f"{portion.task}: not known, reckoned as conversation" for portion in stage.portions if not known(portion)
+    ]
     return Section("mix", columns, tuple(rows), tuple(remarks))
 
 
 def compute_section(
-    sizes: ModelSizes, stage: Stage, layout: Layout, hardware: Hardware, utilisation: float = 0.4
+    sizes: ModelSizes, stage: Stage, layout: Layout, hardware: Hardware, utilisation: float = UTILISATION
 ) -> Section:
     """FLOPs of a position by part, and the time of the whole stage at a share of the peak.
 
@@ -179,8 +212,8 @@ def memory_section(sizes: ModelSizes, stage: Stage, layout: Layout, hardware: Ha
     needed = sum(memory.values())
     rows: list[tuple[Cell, ...]] = [(name, Quantity(value, "bytes")) for name, value in memory.items()]
     rows.append(("together", Quantity(needed, "bytes")))
-    fits = needed <= (1 - RESERVE) * hardware.memory_bytes
-    room = f"{needed / 1e9:,.1f} GB {'fit' if fits else 'do not fit'} {hardware.name}, a tenth of it left free"
+    fits = "fit" if _fits(needed, hardware) else "do not fit"
+    room = f"{needed / 1e9:,.1f} GB {fits} {hardware.name}, a tenth of it left free"
     how = (
         f"{layout.devices} devices in {layout.data_parallel} groups of {layout.tensor_parallel}; "
         f"{layout.micro_sequences} sequences at once, {accumulation(stage, layout)} times in a step; activations are "
@@ -190,7 +223,7 @@ def memory_section(sizes: ModelSizes, stage: Stage, layout: Layout, hardware: Ha
 
 
 def stage_sections(
-    sizes: ModelSizes, stage: Stage, layout: Layout, hardware: Hardware, utilisation: float = 0.4
+    sizes: ModelSizes, stage: Stage, layout: Layout, hardware: Hardware, utilisation: float = UTILISATION
 ) -> list[Section]:
     """All that can be told of a stage: length, parts, mix, computation, memory."""
     return [
@@ -202,75 +235,5 @@ def stage_sections(
     ]
 
 
-def print_sections(name: str, sections: Sequence[Section], console: Console) -> None:
-    """Show a view to people."""
-    console.print(Text(name, style="bold"))
-    for section in sections:
-        console.print(_table(section))
-
-
-def sections_as_json(name: str, sections: Sequence[Section]) -> dict[str, Any]:
-    """The same view as JSON values: numbers unscaled, units beside them."""
-    return {
-        "name": name,
-        "sections": [
-            {
-                "title": section.title,
-                "rows": [
-                    {column: _plain(cell) for column, cell in zip(section.columns, row, strict=True)}
-                    for row in section.rows
-                ],
-                "remarks": list(section.remarks),
-            }
-            for section in sections
-        ],
-    }
-
-
-def _flat(settings: object, prefix: str, left_out: tuple[str, ...]) -> Iterator[tuple[str, Cell]]:
-    """Dotted names and values of a dataclass's fields."""
-    assert is_dataclass(settings)
-    for field in fields(settings):
-        name = prefix + field.name
-        value = getattr(settings, field.name)
-        if name in left_out:
-            continue
-        if is_dataclass(value) and not isinstance(value, type):
-            yield from _flat(value, f"{name}.", left_out)
-        elif value is None or isinstance(value, str | int | float):
-            yield name, value
-        else:
-            yield name, _words(value)
-
-
-def _words(value: object) -> str:
-    """A mapping or sequence of settings on one line."""
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {_words(each)}" for key, each in value.items()) or "none"
-    if isinstance(value, list | tuple):
-        return ", ".join(_words(each) for each in value) or "none"
-    return str(value)
-
-
-def _table(section: Section) -> Group:
-    table = Table(title=section.title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for index, column in enumerate(section.columns):
-        numbers = index > 0 and any(isinstance(row[index], Quantity) for row in section.rows)
-        table.add_column(column, justify="right" if numbers else "left", no_wrap=numbers)
-    for row in section.rows:
-        table.add_row(*(Text(_shown(cell)) for cell in row))
-    return Group(table, *(Text(remark) for remark in section.remarks), Text(""))
-
-
-def _shown(cell: Cell) -> str:
-    if cell is None:
-        return ""
-    if isinstance(cell, bool):
-        return "yes" if cell else "no"
-    if isinstance(cell, int):
-        return f"{cell:,}"
-    return f"{cell:g}" if isinstance(cell, float) else str(cell)
-
-
-def _plain(cell: Cell) -> Any:
-    return {"value": cell.value, "unit": cell.unit} if isinstance(cell, Quantity) else cell
+def _fits(needed: float, hardware: Hardware) -> bool:
+    return needed <= (1 - RESERVE) * hardware.memory_bytes
