@@ -28,9 +28,9 @@ def nano_pretrain_1(folder: Path, device: str) -> Run:
         portions=(_asr(folder, 1.0),),
         sequence_length=SEQUENCE,
         sequences_per_step=1,
-        steps=60,
+        steps=45,
         schedule="cosine",
-        warmup_steps=5,
+        warmup_steps=8,
         notes={
             "rates": "report: 1e-4 to 2e-5, adaptor alone; twice the peak for so few steps",
             "steps": f"report: 12,000; {SHORT}",
@@ -54,9 +54,9 @@ def nano_pretrain_2(folder: Path, device: str) -> Run:
         ),
         sequence_length=SEQUENCE,
         sequences_per_step=1,
-        steps=90,
+        steps=70,
         schedule="cosine",
-        warmup_steps=5,
+        warmup_steps=8,
         notes={
             "portions": "report: 128 B text, 80 B TTS, 32 B conversation, 16 B interleaved, in the same ratio",
             "rates": f"report: 2e-5, adaptor and embedding 5e-5, head 4e-5; {PEAKS}. The head is the embedding here",
@@ -82,9 +82,9 @@ def nano_pretrain_3(folder: Path, device: str) -> Run:
         ),
         sequence_length=SEQUENCE,
         sequences_per_step=1,
-        steps=160,
+        steps=130,
         schedule="cosine",
-        warmup_steps=5,
+        warmup_steps=8,
         notes={
             "portions": "report: text 400, ASR 42, TTS 120, S2TT 8, T2ST 30, continuation 5, interleaved 45, "
             "conversation 150; text gives 300 of its 400 to ASR (200) and TTS (100), which are far from learnt, and "
@@ -107,16 +107,16 @@ def nano_pretrain_4(folder: Path, device: str) -> Run:
                 folder, "asr", 74.6, "librispeech-251-tasks", "human-sentences", "asterisk-en-tasks", kinds=("asr",)
             ),
             _tts(folder, 32.4),
-            _portion(folder, "paralinguistic", 2.4, "people-captions", "captions"),
+            _portion(folder, "paralinguistic", 2.4, "people-captions"),
             _portion(folder, "s2tt", 3.6, "translations-heard"),
             _portion(folder, "interleaved", 15, "monologues"),
             _conversation(folder, 36),
         ),
         sequence_length=SEQUENCE,
         sequences_per_step=1,
-        steps=100,
+        steps=80,
         schedule="cosine",
-        warmup_steps=0,
+        warmup_steps=8,
         notes={
             "portions": "report: ASR 24.6, TTS 12.4, paralinguistic 2.4, S2TT 3.6, S2ST 6, interleaved 15, "
             "conversation 36, text 100; text gives 80 of its 100 to ASR (50), TTS (20) and what the corpus lacks "
@@ -139,13 +139,13 @@ def nano_sft(folder: Path, device: str) -> Run:
             _tts(folder, 25),
             _portion(folder, "conversation", 25, "conversations"),
             _portion(folder, "tools", 8, "tools"),
-            _portion(folder, "paralinguistic", 2, "people-captions", "captions"),
+            _portion(folder, "paralinguistic", 2, "people-captions"),
         ),
         sequence_length=SEQUENCE,
         sequences_per_step=1,
-        steps=100,
+        steps=80,
         schedule="cosine",
-        warmup_steps=0,
+        warmup_steps=8,
         notes={
             "portions": "ours: the report names tasks, no amounts",
             "rates": "report: 1e-5 to 1e-6; the same fall from our peak",

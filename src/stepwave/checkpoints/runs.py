@@ -16,7 +16,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 from torch.distributed import checkpoint
-from torch.distributed.checkpoint import HuggingFaceStorageReader
+from torch.distributed.checkpoint import CheckpointException, HuggingFaceStorageReader
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
 from stepwave.facts.errors import CheckpointError, ConfigError
@@ -60,7 +60,7 @@ def stored_tensors(path: Path) -> dict[str, TensorStorageMetadata]:
     """Names, shapes and types of the tensors in a checkpoint. Raises CheckpointError where it is damaged."""
     try:
         found = HuggingFaceStorageReader(str(path)).read_metadata().state_dict_metadata
-    except Exception as failure:  # each storage layer has errors of its own, all of which mean the same
+    except (Exception, CheckpointException) as failure:  # whatever the storage layer raises means the same
         raise CheckpointError(f"{path} is damaged ({_reason(failure)}); delete it to go on from an older one") from None
     return {name: each for name, each in found.items() if isinstance(each, TensorStorageMetadata)}
 
@@ -73,7 +73,7 @@ def read_tensors(path: Path, tensors: dict[str, Tensor], alone: bool) -> None:
     expect_single_process()
     try:
         checkpoint.load(dict(tensors), storage_reader=HuggingFaceStorageReader(str(path)), no_dist=alone)
-    except Exception as failure:
+    except (Exception, CheckpointException) as failure:
         raise CheckpointError(f"{path} is damaged ({_reason(failure)}); delete it to go on from an older one") from None
 
 
@@ -93,5 +93,7 @@ def expect_single_process() -> None:
     warnings.filterwarnings("ignore", message="torch.distributed is disabled, unavailable or uninitialized")
 
 
-def _reason(failure: Exception) -> str:
+def _reason(failure: BaseException) -> str:
+    if isinstance(failure, CheckpointException):
+        failure = next(iter(failure.failures.values()))[0]
     return " ".join(str(failure).split())[:200] or type(failure).__name__

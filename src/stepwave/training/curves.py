@@ -40,7 +40,10 @@ class CurveLog:
         for tracker in self.trackers:
             tracker.close()
         if self.ranks.first:
-            draw_curves(self.path, self.folder / "curves.png", self.config.name)
+            try:
+                draw_curves(self.path, self.folder / "curves.png", self.config.name)
+            except OSError as failure:
+                self.say(f"the curves could not be drawn: {failure.strerror}")
 
     def cut(self, step: int) -> None:
         """Drop what was logged after `step`: a resumed run writes it again."""
@@ -101,8 +104,11 @@ class CurveLog:
     def _write(self, record: dict[str, float]) -> None:
         if not self.ranks.first:
             return
-        with self.path.open("a") as file:
-            file.write(json.dumps(record) + "\n")
+        try:
+            with self.path.open("a") as file:
+                file.write(json.dumps(record) + "\n")
+        except OSError as failure:
+            self.say(f"{self.path} could not be written: {failure.strerror}")
         figures = {name: value for name, value in record.items() if name != "step"}
         for tracker in self.trackers:
             tracker.log(int(record["step"]), figures)

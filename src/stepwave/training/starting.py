@@ -16,7 +16,7 @@ from stepwave.checkpoints.layouts import load_modules, load_tokenizer, open_layo
 from stepwave.checkpoints.locate import locate
 from stepwave.checkpoints.reader import Placement
 from stepwave.checkpoints.runs import RUN, model_weights, newest_state
-from stepwave.facts.errors import CheckpointError, ConfigError
+from stepwave.facts.errors import CheckpointError, CheckpointNotFoundError, ConfigError
 from stepwave.models.adaptor import Adaptor
 from stepwave.models.decoder import Decoder
 from stepwave.models.encoder import AudioEncoder
@@ -55,7 +55,10 @@ def open_start(start: str, training: Path) -> Start:
             )
         runs.append(folder)
         start = read_run(folder)["start"]
-    opened = _open_model(start)
+    try:
+        opened = _open_model(start)
+    except CheckpointNotFoundError as absent:
+        raise ConfigError(f"{start!r} is no run under {training} that has begun, and {absent}") from None
     for folder in reversed(runs):
         _lay_over(opened, folder)
     return opened

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.distributed import checkpoint
-from torch.distributed.checkpoint import HuggingFaceStorageWriter
+from torch.distributed.checkpoint import CheckpointException, HuggingFaceStorageWriter
 
 from stepwave.checkpoints.runs import (
     MODEL,
@@ -99,7 +99,7 @@ class Checkpoints:
         (path, written), self._writing = self._writing, None
         try:
             written.result()
-        except Exception as failure:  # storage layers wrap a full disk in errors of their own
+        except (Exception, CheckpointException) as failure:
             if self.ranks.first:
                 shutil.rmtree(path, ignore_errors=True)
             reason = _cause(failure)
@@ -154,11 +154,9 @@ def _prepare(optimiser: torch.optim.AdamW) -> None:
 
 
 def _cause(failure: BaseException) -> str:
-    """The innermost reason of an error that was wrapped on its way."""
-    inner: BaseException | None = failure
-    while inner is not None:
-        if isinstance(inner, OSError) and inner.strerror:
-            return inner.strerror
-        inner = inner.__cause__ or inner.__context__
-    lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
-    return lines[-1][:200] if lines else type(failure).__name__
+    """Why a checkpoint could not be written, from under what PyTorch wraps around it."""
+    if isinstance(failure, CheckpointException):
+        failure = next(iter(failure.failures.values()))[0]
+    if isinstance(failure, OSError) and failure.strerror:
+        return failure.strerror
+    return " ".join(str(failure).split())[:200] or type(failure).__name__
