@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -39,6 +39,7 @@ def drawn(mix: Mix, count: int) -> list[Drawn]:
 LENGTHS = st.lists(st.integers(1, 500), min_size=1, max_size=30)
 
 
+@settings(max_examples=30)
 @given(
     portions=st.lists(st.tuples(st.floats(0.1, 1e12), st.lists(LENGTHS, min_size=1, max_size=3)), min_size=1),
     count=st.integers(1, 300),
@@ -91,6 +92,7 @@ def test_two_sources_of_one_size_have_orders_of_their_own() -> None:
     assert first != second
 
 
+@settings(max_examples=30)
 @given(before=st.integers(0, 80), after=st.integers(1, 80), seed=st.integers(0, 9))
 def test_a_restored_mix_goes_on_as_if_never_stopped(before: int, after: int, seed: int) -> None:
     def fresh() -> Mix:

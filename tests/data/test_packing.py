@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -55,6 +55,7 @@ def packs(of: Packer, count: int) -> list[Pack]:
 LENGTHS = st.lists(st.integers(1, 100), min_size=1, max_size=20)
 
 
+@settings(max_examples=30)
 @given(lengths=LENGTHS, waiting=st.integers(1, 8), count=st.integers(1, 25))
 def test_no_pack_is_too_long_and_nothing_is_lost(lengths: list[int], waiting: int, count: int) -> None:
     packing = packer(lengths, waiting=waiting)
@@ -102,6 +103,7 @@ def test_no_pack_waits_for_ever() -> None:
     assert all(packing.finished - since <= (PATIENCE + 2) * 4 for since, _ in packing.state()["open"])
 
 
+@settings(max_examples=30)
 @given(lengths=LENGTHS, before=st.integers(0, 20), after=st.integers(1, 20))
 def test_a_restored_packer_goes_on_as_if_never_stopped(lengths: list[int], before: int, after: int) -> None:
     whole = packs(packer(lengths), before + after)

@@ -6,11 +6,14 @@ render. So neither their number nor that of the ranks changes what is trained on
 with exactly the next step, whatever had been prepared ahead.
 """
 
+import atexit
+import os
 import signal
 import sys
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -125,9 +128,9 @@ class Loader:
         """
         started = time.perf_counter()
         step = []
-        if self._batches is None:
-            self._batches = self._open()
         try:
+            if self._batches is None:
+                self._batches = self._open()
             for _ in range(self.config.sequences_per_step // self.world // self.config.micro_sequences):
                 step.append(self._next(self._batches))
                 self._count(step[-1])
@@ -166,13 +169,14 @@ class Loader:
 
     def close(self) -> None:
         """End the workers; the next step starts them again where the last one ended."""
-        if self._batches is not None:
+        if self._batches is not None and self.config.workers:
             # By itself the iterator ends its workers when it is collected, which an exception's traceback puts off.
-            if self.config.workers:
+            # A worker that was killed is no loss any more.
+            with suppress(RuntimeError):
                 cast(Any, self._batches)._shutdown_workers()
-            self._batches = None
-            self._planned.clear()
-            self.packer.restore(self._place.plan)
+        self._batches = None
+        self._planned.clear()
+        self.packer.restore(self._place.plan)
 
     def _open(self) -> Iterator[Batch | DataError]:
         config = self.config
@@ -188,7 +192,7 @@ class Loader:
                 num_workers=config.workers,
                 collate_fn=_as_it_is,
                 pin_memory=config.pin_memory,
-                worker_init_fn=_leave_interrupts,
+                worker_init_fn=_prepare_worker,
                 # Otherwise it would draw from the global random state, which a resumed run must find untouched.
                 generator=torch.Generator(),
                 **parallel,
@@ -248,6 +252,8 @@ def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-def _leave_interrupts(worker: int) -> None:
-    """Ctrl-C reaches every process; training ends after its step, and still needs its workers for that."""
+def _prepare_worker(worker: int) -> None:
+    # Ctrl-C reaches every process; training ends after its step, and still needs its workers for that.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A thread may be sending a batch when a spawned worker ends; stopped by Python inside C++ code, it would abort.
+    atexit.register(os._exit, 0)
