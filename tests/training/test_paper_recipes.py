@@ -148,7 +148,7 @@ def test_a_recipe_is_shown_with_what_it_costs(name: str, tmp_path: Path) -> None
     record = json.loads(shown.getvalue())
     sections = {section["title"]: section for section in record["sections"]}
     mix = {row["task"]: row["tokens"]["value"] / 1e9 for row in sections["mix"]["rows"]}
-    assert mix == pytest.approx(billions(name))
+    assert mix == pytest.approx(billions(name), rel=0.007)
     parts = {row["part"]: row["parameters"]["value"] for row in sections["parts"]["rows"]}
     assert parts["together"] == 8_315_179_264
     assert "GB fit" in sections["memory of a device"]["remarks"][0]

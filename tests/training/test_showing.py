@@ -66,6 +66,8 @@ def printed(sections: list[Section], width: int = 100) -> str:
 
 @pytest.mark.parametrize(("value", "unit", "shown"), [
     (44.1e9, "bytes", "44.10 GB"),
+    (3_805_312, "bytes", "3.81 MB"),
+    (2e-5, "days", "1.7 seconds"),
     (0.1234, "share", "12.3 %"),
     (3.634e21, "FLOP", "3.63e+21 FLOP"),
     (28_998.4, "hours", "28,998 hours"),
@@ -83,6 +85,8 @@ def test_quantities_are_scaled_for_people(value: float, unit: str, shown: str) -
 def test_a_mix_has_the_shares_of_its_tokens() -> None:
     section = mix_section(STAGE)
     assert column(section, "share") == {"text": Quantity(0.75, "share"), "asr": Quantity(0.25, "share")}
+    tokens = {"text": Quantity(98_304_000, "tokens"), "asr": Quantity(32_768_000, "tokens")}
+    assert column(section, "tokens") == tokens
     assert column(section, "sources") == {"text": "yours", "asr": "corpus/[a].jsonl, b/*.parquet"}
     assert "portions.asr: many languages" in section.remarks
     assert "portions: report 3.2" in section.remarks
@@ -108,8 +112,8 @@ def test_computation_adds_up_to_hours_and_days() -> None:
     whole = sum(position_flops(MINI, STAGE, LAYOUT.lora).values()) * STAGE.tokens
     hours = device_hours(whole, H100, 0.5)
     assert amounts["the stage"] == Quantity(whole, "FLOP")
-    assert amounts["device hours"] == Quantity(hours, "hours")
-    assert amounts["days on 4"] == Quantity(hours / 96, "days")
+    assert amounts["device time"] == Quantity(hours, "hours")
+    assert amounts["time on 4"] == Quantity(hours / 96, "days")
 
 
 @pytest.mark.parametrize(("layout", "told"), [(LAYOUT, "GB fit H100"), (Layout(), "do not fit H100")])
@@ -173,7 +177,7 @@ def test_people_see_every_section_and_markup_is_not_obeyed() -> None:
 def test_amounts_are_never_cut(width: int) -> None:
     text = printed(stage_sections(MINI, STAGE, LAYOUT, H100), width)
     memory = device_memory(MINI, STAGE, LAYOUT)
-    assert all(f"{value / 1e9:,.2f} GB" in text for value in memory.values())
+    assert all(str(Quantity(value, "bytes")) in text for value in memory.values())
 
 
 def test_programs_see_numbers_as_they_are() -> None:
@@ -185,7 +189,7 @@ def test_programs_see_numbers_as_they_are() -> None:
         "value": 131_072_000,
         "unit": "tokens",
     }
-    assert mix["rows"][0]["tokens"] == {"value": 3e9, "unit": "tokens"}
+    assert mix["rows"][0]["tokens"] == {"value": 98_304_000, "unit": "tokens"}
     amounts = [row["amount"]["value"] for row in memory["rows"]]
     assert sum(amounts[:-1]) == pytest.approx(amounts[-1])
 
@@ -229,7 +233,7 @@ def test_every_setting_of_a_language_run_is_shown() -> None:
     names = {each.name for each in fields(LanguageRun)} - {"stage"}
     assert names == {str(name).partition(".")[0] for name in settings}
     assert settings["checks.portions"] == "asr, tts"
-    assert "days on 8" in column(sections["computation"], "amount")
+    assert "time on 8" in column(sections["computation"], "amount")
 
 
 def test_devices_that_do_not_suit_a_stage_are_refused() -> None:

@@ -31,13 +31,15 @@ class Quantity:
     def __str__(self) -> str:
         value, unit = self.value, self.unit
         if unit == "bytes":
-            return f"{value / 1e9:,.2f} GB"
+            return f"{value / 1e9:,.2f} GB" if value >= 1e8 else f"{value / 1e6:,.2f} MB"
         if unit == "share":
             return f"{100 * value:.1f} %"
         if unit == "FLOP":
             return f"{value:.3g} FLOP"
         if unit in ("hours", "days"):
-            return f"{value:,.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
+            seconds = value * (3600 if unit == "hours" else 86_400)
+            shown = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+            return f"{shown} {unit}" if seconds >= 60 else f"{seconds:.2g} seconds"
         for scale, letter in _SCALES:
             if abs(value) >= scale:
                 return f"{value / scale:.4g} {letter}"
@@ -133,7 +135,7 @@ def _table(section: Section) -> Group:
     table = Table(title=section.title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for index, column in enumerate(section.columns):
         numbers = index > 0 and any(isinstance(row[index], Quantity) for row in section.rows)
-        table.add_column(column, justify="right" if numbers else "left", no_wrap=numbers or index == 0)
+        table.add_column(column, justify="right" if numbers else "left", no_wrap=numbers or index == 0, overflow="fold")
     for row in section.rows:
         table.add_row(*(Text(_shown(cell)) for cell in row))
     return Group(table, *(Text(remark) for remark in section.remarks), Text(""))

@@ -149,17 +149,17 @@ def parts_section(sizes: ModelSizes, stage: Stage, layout: Layout) -> Section:
 
 
 def mix_section(stage: Stage) -> Section:
-    """Each portion's tokens, its share, what its positions are made of, and where its records come from."""
+    """Tokens from each portion, its share, what its positions are made of, and where its records come from."""
     total = sum(portion.tokens for portion in stage.portions)
     rows: list[tuple[Cell, ...]] = []
     for portion in stage.portions:
-        of = makeup(portion)
+        of, share = makeup(portion), portion.tokens / total
         sources = ", ".join(source.address for source in portion.sources)
         rows.append(
             (
                 portion.task,
-                Quantity(portion.tokens, "tokens"),
-                Quantity(portion.tokens / total, "share"),
+                Quantity(share * stage.tokens, "tokens"),
+                Quantity(share, "share"),
                 Quantity(of.heard, "share"),
                 Quantity(of.text, "share"),
                 Quantity(of.speech, "share"),
@@ -193,8 +193,8 @@ def compute_section(
     rows += [
         ("together, a position", Quantity(each, "FLOP"), None),
         ("the stage", Quantity(whole, "FLOP"), None),
-        ("device hours", Quantity(hours, "hours"), None),
-        (f"days on {layout.devices}", Quantity(hours / layout.devices / 24, "days"), None),
+        ("device time", Quantity(hours, "hours"), None),
+        (f"time on {layout.devices}", Quantity(hours / layout.devices / 24, "days"), None),
     ]
     remarks = (
         f"{hardware.name}: {hardware.peak_flops / 1e12:,.0f} TFLOP/s at {100 * utilisation:g} % of the peak, assumed",
