@@ -10,7 +10,7 @@ import torch
 from stepwave.data.clips import SpokenClip
 from stepwave.data.multi_store import MultiStore
 from stepwave.data.records import Clip
-from stepwave.data.store import StoreWriter, TensorStore
+from stepwave.data.store import StoreWriter
 from stepwave.facts.errors import ConfigError
 from stepwave.models.adaptor import Adaptor, AdaptorConfig
 from stepwave.models.decoder import Decoder, DecoderConfig
@@ -22,11 +22,10 @@ from stepwave.models.vocoder import Vocoder, VocoderConfig
 from stepwave.models.whisper_decoder import WhisperDecoder, WhisperDecoderConfig
 from stepwave.signal.files import read_audio, write_audio
 from stepwave.text.tokenizer import Tokenizer
-from stepwave.training.adaptor_alignment import AdaptorAlignment, AlignmentItem, edit_distance
+from stepwave.training.adaptor_alignment import AdaptorAlignment, AlignmentItem, edit_distance, scale_loss
 from stepwave.training.experiment import Experiment
 from stepwave.training.flow import FlowTraining
 from stepwave.training.speech_start import (
-    match_embedding_scale,
     start_code_embeddings,
     start_speech_embeddings,
 )
@@ -257,21 +256,35 @@ def test_codes_that_share_digits_start_alike_for_flow_matching() -> None:
     assert near < 0.6 * far
 
 
-def test_adaptor_outputs_and_speech_tokens_start_at_the_size_of_words(
-    material: Path, tiny_tokenizer: Tokenizer
-) -> None:
+def test_adaptor_outputs_come_to_the_size_of_words(material: Path) -> None:
     torch.manual_seed(0)
-    features, codes = TensorStore(material / "features"), TensorStore(material / "codes")
+    words = 0.2 * torch.randn(10, 24)
+    items = [AlignmentItem(name, (number, 5 + number)) for number, name in enumerate(CLIPS)]
+    adaptor = Adaptor(AdaptorConfig(width=WIDTH, hidden=32, llm_width=24))
+    store = stored(material, "features")
+    experiment = AdaptorAlignment(adaptor, words, store, items, {}, budget=200, scale=10.0)
+
+    def outputs() -> torch.Tensor:
+        return torch.cat([adaptor(store[name].float()[None])[0].detach() for name in store])
+
+    with torch.no_grad():
+        adaptor.linear2.bias.add_(1.0)
+    assert scale_loss(outputs(), experiment.embedding_size) > 5
+    losses_of(experiment, 80, 1e-2)
+    assert scale_loss(outputs(), experiment.embedding_size) < 0.1
+    assert outputs().pow(2).mean().sqrt() == pytest.approx(experiment.embedding_size, rel=0.2)
+
+
+def test_speech_tokens_start_as_near_words_of_half_their_size(material: Path, tiny_tokenizer: Tokenizer) -> None:
+    torch.manual_seed(0)
+    store = stored(material, "features", "codes")
     base = tiny_tokenizer.special.speech_base
     rows = -(-(tiny_tokenizer.special.speech_padding_id + 1) // 64) * 64
     decoder = Decoder(DecoderConfig.tiny(rows, qwen=False))
     adaptor = Adaptor(AdaptorConfig(width=WIDTH, hidden=24, llm_width=32))
     words = decoder.model.embed_tokens.weight.detach()[:base]
-    match_embedding_scale(adaptor, words, features)
-    outputs = torch.cat([adaptor(features[name].float()[None])[0].detach() for name in features])
-    torch.testing.assert_close(outputs.norm(dim=-1).mean(), words.norm(dim=-1).mean(), rtol=1e-3, atol=0)
-    counts = start_speech_embeddings(decoder, adaptor, features, codes, base)
-    assert counts.sum() == sum(codes.length(name) for name in codes)
+    counts = start_speech_embeddings(decoder, adaptor, store, base)
+    assert counts.sum() == sum(CLIPS.values())
     assert (counts > 0).sum() > 50
     seen = decoder.model.embed_tokens.weight.detach()[base:][: len(counts)][counts > 0]
     torch.testing.assert_close(seen.norm(dim=-1), 0.5 * words.norm(dim=-1).mean().expand(len(seen)), rtol=1e-3, atol=0)

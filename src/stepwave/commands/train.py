@@ -23,7 +23,7 @@ def train(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="With --show: as one JSON object.")] = False,
     start: Annotated[
-        str | None, typer.Option(help="Start a stage from this model or run instead of the recipe's.")
+        str | None, typer.Option("--from", help="Start a stage from this model or run instead of the recipe's.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run's folder instead of the recipe's.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Stop after so many minutes, with a checkpoint.")] = None,
@@ -68,7 +68,7 @@ def _changed(
 ) -> Run:
     """The run with what the command line changes."""
     if start is not None and run.language is None:
-        raise ConfigError(f"--start came, and {run.config.name} is no stage of the speech language model; leave it out")
+        raise ConfigError(f"--from came, and {run.config.name} is no stage of the speech language model; leave it out")
     if start is not None:
         run = run.starting_from(start, runs)
     config = run.config if name is None else replace(run.config, name=name)
@@ -104,12 +104,20 @@ def pack(
     to: Annotated[Path, typer.Option(help="Model folder to write; parts that are there already are replaced.")] = Path(
         "models/nano"
     ),
+    part: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Replace only this one: speech_tokenizer, flow, vocoder, adaptor; may be given several times."
+        ),
+    ] = None,
 ) -> None:
-    """Put nano's trained parts, tokenizer and voices together as a model folder.
+    """Put nano's parts that have runs of their own, tokenizer and voices together as a model folder.
 
-    Example: stepwave pack --to models/nano
+    The language model's stages start from such a folder; what they learn is exported by `stepwave models export`.
+
+    Example: stepwave pack --to runs/nano/base
     """
     from stepwave.training.packing import pack_nano
 
-    for line in pack_nano(runs, to):
+    for line in pack_nano(runs, to, part or ()):
         typer.echo(line)

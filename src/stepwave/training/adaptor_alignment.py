@@ -16,6 +16,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from stepwave.data.batches import LengthBatches
 from stepwave.data.multi_store import Tensors
+from stepwave.layers.attention import length_mask
 from stepwave.models.adaptor import Adaptor, adaptor_lengths
 from stepwave.training.experiment import Experiment, Losses, as_mean
 from stepwave.training.spelling import SpellingHead
@@ -74,18 +75,21 @@ class AdaptorAlignment(Experiment):
         checks: dict[str, list[AlignmentItem]],
         budget: int = 6_000,
         spelling: float = 2.0,
+        scale: float = 0.1,
         heads_first: int = 0,
         seed: int = 0,
     ) -> None:
         """`embeddings` `[vocabulary, llm_width]` are the language model's; `budget` is in padded 25 Hz frames.
 
-        `spelling` is what a letter's loss counts against a token's. In the first `heads_first` steps only scales, blank
-        and letters learn: for an adaptor that was trained before, to which they are new.
+        `spelling` is what a letter's loss counts against a token's, `scale` what `scale_loss` counts. In the first
+        `heads_first` steps only scales, blank and letters learn: for an adaptor that was trained before, to which they
+        are new.
         """
-        self.spelling, self.heads_first = spelling, heads_first
+        self.spelling, self.scale, self.heads_first = spelling, scale, heads_first
         self.store, self.checks = store, checks
         everything = items + [item for group in checks.values() for item in group]
         self.vocabulary = sorted({token for item in everything for token in item.tokens})
+        self.embedding_size = float(embeddings[self.vocabulary].float().pow(2).mean().sqrt())
         self.index = {token: 1 + place for place, token in enumerate(self.vocabulary)}
         self.items = [item for item in items if self._fits(item)]
         self.model = nn.ModuleDict(
@@ -143,7 +147,9 @@ class AdaptorAlignment(Experiment):
         )
         tokens = tokens / batch.target_lengths.sum()
         letters = cast(SpellingHead, self.model["spelling"]).loss(outputs, lengths, batch.letters)
-        yield Losses.of("adaptor", {"loss": tokens + self.spelling * letters, "tokens": tokens, "letters": letters})
+        scale = scale_loss(outputs[length_mask(lengths.to(device), outputs.shape[1])], self.embedding_size)
+        loss = tokens + self.spelling * letters + self.scale * scale
+        yield Losses.of("adaptor", {"loss": loss, "tokens": tokens, "letters": letters, "scale": scale})
 
     def size(self, batch: AlignmentBatch) -> int:
         """Valid encoder frames."""
@@ -172,6 +178,15 @@ class AdaptorAlignment(Experiment):
         best = self.model["scorer"](self.model["adaptor"](frames[None].to(device)))[0].argmax(-1).tolist()
         merged = [one for one, before in zip(best, [0, *best], strict=False) if one != before and one != 0]
         return [self.vocabulary[place - 1] for place in merged]
+
+
+def scale_loss(outputs: Tensor, size: float) -> Tensor:
+    """How far outputs `[n, width]` are from having no mean and the root mean square `size`, in units of `size`.
+
+    The scorer reads them through a layer norm, to which both are free; the language model reads them as embeddings.
+    """
+    wanted = size * F.layer_norm(outputs.float(), outputs.shape[-1:]).detach()
+    return F.mse_loss(outputs.float(), wanted) / size**2
 
 
 def edit_distance(heard: list[int], wanted: list[int]) -> int:

@@ -1,9 +1,9 @@
-"""Starting values that spare detours: the adaptor's scale, and what speech tokens look like to whoever reads them."""
+"""Starting values that spare detours: what speech tokens look like to whoever reads them."""
 
 import torch
 from torch import Tensor
 
-from stepwave.data.store import TensorStore
+from stepwave.data.multi_store import Tensors
 from stepwave.models.adaptor import Adaptor
 from stepwave.models.decoder import Decoder
 from stepwave.models.flow import FlowMatching
@@ -12,40 +12,21 @@ from stepwave.training.speech_rows import digit_levels
 
 
 @torch.no_grad()
-def match_embedding_scale(adaptor: Adaptor, embeddings: Tensor, features: TensorStore, clips: int = 50) -> None:
-    """Give the adaptor's outputs the mean size of token embeddings, in place.
-
-    The CTC start (adaptor_alignment) learns directions under a layer norm: mean and size of an output are free there.
-    Both are linear in the last layer, so its rows are centred and scaled.
-    """
-    last = adaptor.linear2
-    last.weight.sub_(last.weight.mean(0))
-    last.bias.sub_(last.bias.mean())
-    names = [name for name in features if name.endswith(".frames")]
-    outputs = torch.cat([adaptor(features[name].float()[None])[0] for name in names[:: max(1, len(names) // clips)]])
-    factor = embeddings.norm(dim=-1).mean() / outputs.norm(dim=-1).mean()
-    last.weight.mul_(factor)
-    last.bias.mul_(factor)
-
-
-@torch.no_grad()
-def start_speech_embeddings(
-    decoder: Decoder, adaptor: Adaptor, features: TensorStore, codes: TensorStore, speech_base: int
-) -> Tensor:
+def start_speech_embeddings(decoder: Decoder, adaptor: Adaptor, store: Tensors, speech_base: int) -> Tensor:
     """Set each speech token's embedding to the mean adaptor output over the frames that carry it.
 
     So a speech token enters the language model as the near-word that is heard while it sounds. Tokens that never
-    occur keep their rows. Returns how often each code was seen `[6561]`.
+    occur in `store` (`CLIP.codes` beside `CLIP.frames`) keep their rows. Returns how often each code was seen `[6561]`.
     """
     table = decoder.model.embed_tokens.weight
     sums = torch.zeros(table.shape[0] - speech_base, table.shape[1])
     counts = torch.zeros(len(sums))
-    for name in codes:
-        frames = f"{name.removesuffix('.codes')}.frames"
-        if frames not in features:
+    for name in store:
+        clip = name.removesuffix(".codes")
+        if clip == name or f"{clip}.frames" not in store:
             continue
-        outputs = adaptor(features[frames].float()[None])[0]
-        ids = codes[name].long()
+        outputs = adaptor(store[f"{clip}.frames"].float()[None])[0]
+        ids = store[name].long()
         # An adaptor output covers two codes.
         per_code = outputs.repeat_interleave(2, 0)[: len(ids)]
         sums.index_add_(0, ids[: len(per_code)], per_code)
