@@ -81,8 +81,9 @@ def _paper_experiment(folder: Path) -> Experiment:
     from stepwave.training.encoder_items import EncoderItems
     from stepwave.training.encoder_tasks import EncoderPlan, EncoderTraining
 
+    start = read_whisper(folder / "starting" / WHISPER_LARGE)
     encoder = AudioEncoder(MINI_ENCODER)
-    encoder.load_state_dict(read_whisper(folder / "starting" / WHISPER_LARGE).encoder)
+    encoder.load_state_dict(start.encoder)
     labels = CtcLabels("bytes")
     learnt, held = EncoderItems(labels), EncoderItems(labels)
     for corpus in tokenised_folders(folder / "corpus"):
@@ -105,8 +106,9 @@ def _nano_experiment(folder: Path) -> Experiment:
     from stepwave.training.encoder_items import EncoderItems
     from stepwave.training.encoder_tasks import EncoderPlan, EncoderTraining
 
+    start = read_whisper(folder / "starting" / "whisper-base")
     encoder = AudioEncoder(WHISPER_BASE)
-    encoder.load_state_dict(read_whisper(folder / "starting" / "whisper-base").encoder)
+    encoder.load_state_dict(start.encoder)
     labels, held_out = CtcLabels(), read_held_out(folder / "checks")
     learnt: list[Record] = []
     held: dict[str, list[Record]] = {name: [] for name in CHECKED}
