@@ -52,7 +52,7 @@ def paper_encoder(folder: Path, device: str) -> Run:
 
 
 def nano_encoder(folder: Path, device: str) -> Run:
-    """Whisper base's last two layers on nano's corpus, in minutes on a CPU; the rest of it stays as it is.
+    """Whisper base's last two layers on nano's corpus, in half an hour on one CPU core; the rest stays as it is.
 
     nano itself hears through Whisper base as published: this run shows the stage whole, on material too small to
     better what 680,000 hours taught.
