@@ -20,6 +20,7 @@ from stepwave.models.adaptor import Adaptor, AdaptorConfig
 from stepwave.models.nano_speech_tokenizer import NanoSpeechTokenizer, NanoSpeechTokenizerConfig
 from stepwave.models.vocoder import Vocoder, VocoderConfig
 from stepwave.signal.files import write_audio
+from stepwave.training.language_start import stored_language
 from stepwave.training.packing import VOICES, built_in_voices, keep_logs, load_trained, pack_nano
 from stepwave.training.parallel import Ranks
 from stepwave.training.part_start import is_stored, load_stored
@@ -132,3 +133,11 @@ def test_the_curves_of_every_run_go_with_the_model(tmp_path: Path) -> None:
         "nano_flow.png": b"picture",
         "nano_vocoder.jsonl": b"nano_vocoder",
     }
+
+
+def test_the_language_model_of_a_folder_is_read_with_its_tokenizer(tiny_nano: Path) -> None:
+    language = stored_language(tiny_nano)
+    decoder = load_modules(open_layout(tiny_nano), ("decoder",), Placement(torch.float32))["decoder"]
+    assert torch.equal(language.embeddings, decoder.state_dict()["model.embed_tokens.weight"])
+    assert language.state.keys() == decoder.state_dict().keys()
+    assert language.tokenizer.encode("a river") == language.vocabulary.encode("a river", add_special_tokens=False).ids
