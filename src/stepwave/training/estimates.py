@@ -154,6 +154,8 @@ def position_flops(
     lora: LoraConfig | None = None,
     document_length: float | None = None,
     stored_frames: bool = False,
+    of: Makeup | None = None,
+    piece_seconds: float = PIECE_SECONDS,
 ) -> dict[str, float]:
     """Mean FLOPs of one position of a stage, by part; attention over the decoder's positions stands apart.
 
@@ -163,8 +165,11 @@ def position_flops(
         lora: adapters in place of the decoder's own weights.
         document_length: mean positions of a document; by default one fills a whole sequence, the most there can be.
         stored_frames: the encoder's output was computed beforehand.
+        of: what positions are, where it was counted; by default what the stage's mix is taken to be made of.
+        piece_seconds: how long the pieces are that the encoder hears.
     """
-    config, of = sizes.decoder, mean_makeup(stage)
+    config = sizes.decoder
+    of = mean_makeup(stage) if of is None else of
     encoder_learns, decoder_learns = learns(stage, "encoder", sizes), learns(stage, "decoder", sizes)
     back = passes_blocks(stage)
     matrices = 2 * config.layers * block_matrix_parameters(config)
@@ -174,7 +179,9 @@ def position_flops(
     rows = of.text * sizes.text_rows + of.speech * sizes.speech_rows
     length = min(document_length or stage.sequence_length, stage.sequence_length)
     encoder = (
-        0.0 if stored_frames and not encoder_learns else encoder_flops(sizes.encoder) * (3 if encoder_learns else 1)
+        0.0
+        if stored_frames and not encoder_learns
+        else encoder_flops(sizes.encoder, piece_seconds) * (3 if encoder_learns else 1)
     )
     return {
         "encoder": of.heard * encoder,

@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from stepwave.data.collating import Batch, SoundGroup
 from stepwave.facts.tokens import SpecialTokens
-from stepwave.layers.packed_documents import PackedDocuments
+from stepwave.layers.packed_documents import PackedDocuments, Way
 from stepwave.models.adaptor import Adaptor
 from stepwave.models.decoder import Decoder
 from stepwave.models.encoder import AudioEncoder
@@ -51,6 +51,8 @@ class SpeechLanguageModel(nn.Module):
         super().__init__()
         self.adaptor, self.decoder, self.special, self.settings = adaptor, decoder, special, losses
         self.encoder, self.digits = encoder, digits
+        self.attention: Way | None = None
+        """How packed documents are attended to (`layers.packed_documents`); None for what suits the device."""
 
     def part_parameters(self, part: Part) -> Iterator[nn.Parameter]:
         """Parameters of one part."""
@@ -72,7 +74,7 @@ class SpeechLanguageModel(nn.Module):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Sums over the batch's labelled positions: cross-entropy `text` and `speech`, `z_loss` over both, and how many
         labels were given the highest score, `text_right` and `speech_right`."""
-        hidden = self.decoder(self.embed(batch), mask=PackedDocuments(batch.segments))
+        hidden = self.decoder(self.embed(batch), mask=PackedDocuments(batch.segments, self.attention))
         base, end = self.special.speech_base, self.special.speech_padding_id + 1
         labels = batch.labels
         is_text, is_speech = (labels >= 0) & (labels < base), (labels >= base) & (labels < end)
