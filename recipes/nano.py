@@ -82,7 +82,7 @@ def nano_pretrain_3(folder: Path, device: str) -> Run:
         ),
         sequence_length=SEQUENCE,
         sequences_per_step=1,
-        steps=130,
+        steps=60,
         schedule="cosine",
         warmup_steps=8,
         notes={
@@ -114,7 +114,7 @@ def nano_pretrain_4(folder: Path, device: str) -> Run:
         ),
         sequence_length=SEQUENCE,
         sequences_per_step=1,
-        steps=80,
+        steps=40,
         schedule="cosine",
         warmup_steps=8,
         notes={
@@ -143,7 +143,7 @@ def nano_sft(folder: Path, device: str) -> Run:
         ),
         sequence_length=SEQUENCE,
         sequences_per_step=1,
-        steps=80,
+        steps=40,
         schedule="cosine",
         warmup_steps=8,
         notes={
@@ -168,6 +168,7 @@ def _run(folder: Path, stage: Stage, start: str) -> Run:
                 _portion(folder, "conversation", 1, "conversations", split="test"),
             ),
             records=8,
+            transcribed=("asr",),
         ),
         shared_digits=stage.rates.keys() > {"adaptor"},
         weight_decay=0.01,

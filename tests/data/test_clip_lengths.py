@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stepwave.data.clip_lengths import heard_placeholders, said_codes, stored_placeholders
-from stepwave.data.record_rendering import Renderer
+from stepwave.data.rendering import Renderer
 from stepwave.data.records import Clip, Record, Turn
 from stepwave.data.store import StoreWriter, TensorStore
 from stepwave.facts.errors import DataError

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stepwave.data.record_rendering import Renderer
+from stepwave.data.rendering import Renderer
 from stepwave.data.records import Call, Clip, Kind, Record, Turn
 from stepwave.facts.errors import DataError
 from stepwave.text.prompts import TASK_PROMPTS_NANO

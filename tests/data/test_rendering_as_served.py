@@ -7,7 +7,7 @@ import pytest
 
 import stepwave
 from stepwave.data.examples import IGNORED, Example
-from stepwave.data.record_rendering import Renderer
+from stepwave.data.rendering import Renderer
 from stepwave.data.records import Call, Clip, Kind, Record, Turn
 from stepwave.dialogue import tasks
 from stepwave.dialogue.engine import LocalEngine

@@ -14,11 +14,11 @@ from typing import Final
 from stepwave.data.collating import Batch
 from stepwave.data.filters import FilterConfig
 from stepwave.data.held_out import read_held_out
-from stepwave.data.loader_config import LoaderConfig
-from stepwave.data.loading import Loader, Supply
+from stepwave.data.loader_config import LoaderConfig, Supply
+from stepwave.data.loading import Loader
 from stepwave.data.record_index import build_index
-from stepwave.data.record_rendering import Renderer
 from stepwave.data.records import Record
+from stepwave.data.rendering import Renderer
 from stepwave.data.sources.contract import Source, SourceConfig
 from stepwave.data.sources.opening import open_source
 from stepwave.facts.errors import ConfigError

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from stepwave.data.collating import Batch
 from stepwave.data.loading import Loader
 from stepwave.facts.tokens import SpecialTokens
+from stepwave.text.word_errors import word_errors
 from stepwave.training.experiment import Experiment, Losses, Mean
 from stepwave.training.feeding import Feeder
+from stepwave.training.greedy import greedy_answers
 from stepwave.training.language_run import LanguageRun
 from stepwave.training.lora import adapter_parameters, inject
 from stepwave.training.parallel import Ranks, shard, split_matrices
@@ -66,6 +68,8 @@ class LanguageModelling(Experiment):
         self.loader, self.checks = self.feeder.loader(ranks), self.feeder.checks()
         model, blocks = self.model, list(self.model.decoder.model.layers)
         model.to(ranks.device)
+        if half:
+            _halve_frozen(model)
         model.decoder.recompute = self.run.recompute
         split_matrices(model.decoder, ranks)
         if compiled:
@@ -104,8 +108,9 @@ class LanguageModelling(Experiment):
         """Positions without padding."""
         return sum(micro.positions for micro in batch)
 
+    @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Mean loss and share of right tokens, of text and speech labels of each check.
+        """Mean loss and share of right tokens, of text and speech labels of each check, and word errors of some.
 
         Every process goes through all of them: sharded parameters are gathered by all together.
         """
@@ -120,7 +125,19 @@ class LanguageModelling(Experiment):
                 if count:
                     figures[f"{kind}_{name}"] = sums[kind] / count
                     figures[f"{kind}_right_{name}"] = sums[f"{kind}_right"] / count
+            if name in self.run.checks.transcribed and self.ranks.mesh is None:
+                figures[f"word_error_{name}"] = self._word_error(batches)
         return figures
+
+    def _word_error(self, batches: Sequence[Batch]) -> float:
+        """Word errors of greedy answers, in percent."""
+        tokenizer, language = self.feeder.tokenizer, self.run.checks.language
+        compared = [
+            word_errors(tokenizer.decode(wanted), tokenizer.decode(said), language)
+            for batch in batches
+            for said, wanted in greedy_answers(self.model, batch.to(self.ranks.device))
+        ]
+        return 100 * sum(each.errors for each in compared) / max(1, sum(each.words for each in compared))
 
     def state(self) -> dict[str, Any]:
         """Where the loader stands."""
@@ -135,6 +152,13 @@ class LanguageModelling(Experiment):
         names = [name for micro in batch for row in micro.records for name in row]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         return ", ".join(names[:3]) + more
+
+
+def _halve_frozen(model: nn.Module) -> None:
+    """Hold frozen matrices in bfloat16, in which they are multiplied anyway; what learns stays float32."""
+    for parameter in model.parameters():
+        if not parameter.requires_grad and parameter.ndim > 1:
+            parameter.data = parameter.data.bfloat16()
 
 
 def label_counts(batches: Sequence[Batch], special: SpecialTokens) -> Tensor:

@@ -65,6 +65,10 @@ class Checks:
     """One figure of each kind for each; their token numbers mean nothing."""
     records: int = 24
     """Records of each that are gone through: few, since they interrupt training."""
+    transcribed: tuple[str, ...] = ()
+    """Checks whose records are also written down, for their word errors; only where a process holds the whole model."""
+    language: str = "en"
+    """In which words are counted."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,11 @@ class LanguageRun:
     def __post_init__(self) -> None:
         if self.lora is not None and "decoder" not in self.stage.rates:
             raise ConfigError(f"stage {self.stage.name} has LoRA and no learning rate for the decoder; give it one")
+        if self.lora is not None and self.tensor_parallel > 1:
+            raise ConfigError(
+                f"stage {self.stage.name} has LoRA and blocks split between {self.tensor_parallel} processes; leave "
+                "one out: sharded parameters alone fit large models too"
+            )
         if self.stage.sequences_per_step % self.feeding.sequences_at_once:
             raise ConfigError(
                 f"stage {self.stage.name} has {self.stage.sequences_per_step} sequences a step, which cannot be taken "

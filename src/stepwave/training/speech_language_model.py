@@ -128,7 +128,8 @@ class SpeechLanguageModel(nn.Module):
                 each = self._score_chunk(*chosen, rows)
             sums.append(each)
         total = torch.stack(sums).sum(0)
-        return total[0], total[1], total[2]
+        # Not views of one tensor: sharding hangs its hooks on what `forward` returns.
+        return total[0].clone(), total[1].clone(), total[2].clone()
 
     def _score_chunk(self, hidden: Tensor, labels: Tensor, rows: slice) -> Tensor:
         scores = self.decoder.head(hidden, rows).float()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed import checkpoint
 from torch.distributed.checkpoint import CheckpointException, HuggingFaceStorageWriter
@@ -48,6 +49,8 @@ class Checkpoints:
     ) -> None:
         self.folder, self.module, self.optimisers, self.ranks, self.keep = folder, module, optimisers, ranks, keep
         self._writing: tuple[Path, Future[Any]] | None = None
+        # Writing goes on beside training: in one group, messages of the two would be taken for each other's.
+        self._group = None if ranks.mesh is None else dist.new_group(backend="gloo")
         for optimiser in optimisers.values():
             _prepare(optimiser)
 
@@ -82,6 +85,7 @@ class Checkpoints:
         written = checkpoint.async_save(
             self.tensors(),
             storage_writer=HuggingFaceStorageWriter(str(path), save_distributed=True),
+            process_group=self._group,
             no_dist=self.ranks.mesh is None,
         )
         assert isinstance(written, Future)

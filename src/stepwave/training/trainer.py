@@ -195,10 +195,11 @@ def _optimiser(parameters: list[nn.Parameter], settings: OptimiserConfig) -> tor
 def clip_gradients(parameters: list[nn.Parameter], settings: OptimiserConfig) -> Tensor:
     """Clip gradients in place; returns their norm before."""
     norm = gradient_norm(parameters)
-    if not settings.clip_each:
-        torch.nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm)
-        return norm
-    for parameter in parameters:
-        if parameter.grad is not None:
-            torch.nn.utils.clip_grads_with_norm_(parameter, settings.clip_norm, gradient_norm([parameter]))
+    groups = [[parameter] for parameter in parameters] if settings.clip_each else [parameters]
+    for group in groups:
+        # A number, not a tensor: it multiplies plain and sharded gradients alike.
+        longer = float(norm if len(groups) == 1 else gradient_norm(group)) / settings.clip_norm
+        for parameter in group:
+            if parameter.grad is not None and longer > 1.0:
+                parameter.grad.mul_(1.0 / longer)
     return norm

@@ -70,6 +70,7 @@ def _run(folder: Path, name: str, start: str, rates: dict, lora: LoraConfig | No
         Portion(task, weight, (SourceConfig(str(folder / "corpus"), kinds=(task,)),))
         for task, weight in weights.items()
     )
+    check = Portion("asr", 1, (SourceConfig(str(folder / "corpus"), kinds=("asr",)),))
     stage = Stage(
         name, rates, portions, sequence_length=500, sequences_per_step=4, steps=12, schedule="cosine", warmup_steps=2
     )
@@ -78,7 +79,7 @@ def _run(folder: Path, name: str, start: str, rates: dict, lora: LoraConfig | No
         str(folder / "model") if start == "model" else start,
         LossSettings(z_loss=1e-4, by_slot=True),
         Feeding(heard="frames", sequences_at_once=2, workers=0),
-        Checks((Portion("asr", 1, (SourceConfig(str(folder / "corpus"), kinds=("asr",)),)),), records=2),
+        Checks((check,), records=2, transcribed=("asr",)),
         lora=lora,
         shared_digits="embedding" in rates,
         recompute="embedding" in rates,
