@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from stepwave import __version__
-from stepwave.commands import bench, evaluate, models, prepare, reply, say, train, transcribe
+from stepwave.commands import bench, evaluate, finetune, models, prepare, reply, say, train, transcribe
 from stepwave.commands.console import complain
 from stepwave.facts.errors import StepwaveError
 
@@ -77,6 +77,7 @@ app.command()(say.say)
 app.add_typer(models.app, name="models")
 app.add_typer(prepare.app, name="prepare")
 app.command()(train.train)
+app.command()(finetune.finetune)
 app.command()(train.pack)
 app.add_typer(bench.app, name="bench")
 app.command()(evaluate.evaluate)
