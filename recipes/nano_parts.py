@@ -53,9 +53,10 @@ LIBRISPEECH, LJSPEECH = "librispeech-251/", "ljspeech-32/"
 def nano_vocoder(folder: Path, device: str, start: Path | None = STORED) -> Run:
     """HiFi-GAN-type vocoder on all human-sounding voices; spectral losses, then adversarial."""
     again = is_stored(start, "vocoder")
-    # Discriminators are not stored with a model: new ones first learn alone to tell its sound from people's.
-    plan = VocoderPlan(discriminators_from=0, adversarial_from=300) if again else VocoderPlan()
-    vocoder = OptimiserConfig(2e-4 if again else 1e-3, warmup_steps=100, betas=(0.8, 0.99), clip_norm=10.0)
+    # The stored one has had spectral losses alone and not enough of them. Discriminators are not stored with a model:
+    # new ones first learn alone to tell its sound from people's.
+    plan = VocoderPlan(discriminators_from=2_500, adversarial_from=2_800) if again else VocoderPlan()
+    vocoder = OptimiserConfig(5e-4 if again else 1e-3, warmup_steps=100, betas=(0.8, 0.99), clip_norm=10.0)
     discriminators = OptimiserConfig(5e-4, betas=(0.8, 0.99), clip_norm=10.0)
     config = TrainConfig(
         "nano_vocoder",
