@@ -253,7 +253,8 @@ def _as_it_is(batch: Any) -> Any:
 
 
 def _prepare_worker(worker: int) -> None:
-    # Ctrl-C reaches every process; training ends after its step, and still needs its workers for that.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C and a cluster's SIGTERM reach every process; training ends after its step, and needs its workers for that.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     # A thread may be sending a batch when a spawned worker ends; stopped by Python inside C++ code, it would abort.
     atexit.register(os._exit, 0)
