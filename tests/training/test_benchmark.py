@@ -1,5 +1,9 @@
 """Measured steps: figures fit together, phases hold what happened in them, FLOPs are those that PyTorch counts."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -274,6 +278,21 @@ def test_a_recipe_is_measured_on_its_data(tiny_runs: Path) -> None:
     assert not (tiny_runs / "training").exists()
     with pytest.raises(ConfigError, match="whose documents are real"):
         plan_recipe(run, tiny_runs, Changes(document_length=3))
+
+
+@pytest.mark.slow
+def test_two_processes_are_measured_together() -> None:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    command = ["stepwave", "bench", "train", "--shape", "tiny", "--device", "cpu", "--steps", "2", "--warmup", "0"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([*launcher, *command, "--json"], capture_output=True, text=True, timeout=300, env=environment)
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    told = json.loads(line)
+    assert told["processes"] == told["settings"]["sequences in a step"] == 2
+    # Two sequences of 200 positions in each step, nearly full.
+    assert 600 < told["tokens"] <= 800
+    assert told["tokens_per_second"]["overall"] * told["seconds"] == pytest.approx(told["tokens"])
 
 
 def test_of_another_experiment_only_little_can_be_changed(tmp_path: Path) -> None:
