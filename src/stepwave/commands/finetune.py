@@ -71,12 +71,23 @@ def finetune(
     way: Way = "lora" if lora else "full"
     wanted = OwnModel(table, to, audio, model, chosen, length, way, voice, runs, language, device, threads)
     keep_memory_pages()
-    with Steps() as shown:
-        outcome = make_own_model(wanted, shown, tell)
+    with Steps() as steps_shown:
+        outcome = make_own_model(wanted, steps_shown if steps_shown.visible else _Lines(), tell)
     if json:
         _as_json(outcome)
     else:
         _show(outcome)
+
+
+class _Lines:
+    """Progress where stderr is no terminal: a line for each piece of work, beside those of training."""
+
+    def now(self, what: str) -> None:
+        """See `Shown`."""
+        tell(what)
+
+    def share(self, done: float) -> None:
+        """See `Shown`; the beginning is enough."""
 
 
 def _show(outcome: Finetuned) -> None:

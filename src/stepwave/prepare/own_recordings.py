@@ -66,6 +66,11 @@ class Line:
         return row_id("line", self.number, Path(self.file).stem)
 
 
+def speaker_of(clip: Clip) -> str:
+    """The table's name for who speaks."""
+    return clip.voice.removeprefix(f"{SOURCE}/")
+
+
 def read_lines(table: Path, audio: Path) -> list[Line]:
     """The lines of a table of recordings that lie in or under `audio`, each with what is wrong with it.
 

@@ -1,6 +1,7 @@
 """Voices of the people in a table of recordings, each from the longest of their recordings that are learnt from."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -12,7 +13,7 @@ from stepwave.dialogue.voices import LONGEST_PROMPT_SECONDS
 from stepwave.facts.errors import AudioTooShortError, ConfigError
 from stepwave.facts.rates import OUTPUT_SAMPLE_RATE
 from stepwave.models.detokenizer import Voice
-from stepwave.prepare.own_recordings import NO_SPEAKER, SOURCE
+from stepwave.prepare.own_recordings import NO_SPEAKER, speaker_of
 from stepwave.signal.files import Audio
 
 SPARE: Final = 1.3
@@ -29,7 +30,7 @@ def voice_names(records: Sequence[Record], wanted: str | None, otherwise: str) -
 
     Raises ConfigError where one name was asked for and several people speak.
     """
-    speakers = sorted({clip.voice.removeprefix(f"{SOURCE}/") for record in records for clip in record.clips})
+    speakers = sorted({speaker_of(clip) for record in records for clip in record.clips})
     if len(speakers) > 1 and wanted is not None:
         raise ConfigError(
             f"--voice {wanted} came, and {len(speakers)} people speak in the table ({', '.join(speakers[:3])}...); "
@@ -38,21 +39,21 @@ def voice_names(records: Sequence[Record], wanted: str | None, otherwise: str) -
     return {name: wanted if wanted is not None else (otherwise if name == NO_SPEAKER else name) for name in speakers}
 
 
-def make_voices(model: Stepwave, records: Sequence[Record], names: dict[str, str]) -> tuple[list[Voice], list[str]]:
-    """Voices by `voice_names`, and a sentence for each that had too little sound to make one.
+def make_voices(model: Stepwave, records: Sequence[Record], speakers: Sequence[str]) -> tuple[list[Voice], list[str]]:
+    """Voices called as the table calls who speaks, and a sentence for each that had too little sound to make one.
 
     Raises AudioError, CheckpointError.
     """
     voices: list[Voice] = []
     lacking: list[str] = []
-    for speaker, name in names.items():
-        clips = {clip.id: clip for record in records for clip in record.clips if clip.voice == f"{SOURCE}/{speaker}"}
+    for speaker in speakers:
+        clips = {clip.id: clip for record in records for clip in record.clips if speaker_of(clip) == speaker}
         try:
-            made = model.voice(_joined(list(clips.values())))
+            if not clips:
+                raise AudioTooShortError("all recordings of it are held out; add more")
+            voices.append(replace(model.voice(_joined(list(clips.values()))), name=speaker))
         except AudioTooShortError as problem:
-            lacking.append(f"no voice {name}: {problem}")
-            continue
-        voices.append(Voice(name, made.speaker, made.prompt_codes, made.prompt_mel))
+            lacking.append(f"no voice for {speaker}: {problem}")
     return voices, lacking
 
 

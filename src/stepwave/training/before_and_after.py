@@ -3,7 +3,7 @@
 Losses are the run's own business. Everything here goes through `dialogue`, as the commands do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -11,8 +11,8 @@ from typing import Final, Protocol
 from stepwave.data.manifests import read_clip
 from stepwave.data.records import Record
 from stepwave.dialogue.stepwave import Stepwave
-from stepwave.facts.errors import ConfigError
 from stepwave.models.detokenizer import Voice
+from stepwave.prepare.own_recordings import speaker_of
 from stepwave.signal.files import write_audio
 from stepwave.text.word_errors import word_errors
 
@@ -59,23 +59,22 @@ def word_error(written: Sequence[Written], language: str) -> float:
 
 
 def read_aloud(
-    model: Stepwave, records: Sequence[Record], voice: Voice | None, folder: Path, when: str, shown: Shown
+    model: Stepwave, records: Sequence[Record], voices: Mapping[str, Voice], folder: Path, when: str, shown: Shown
 ) -> list[Path]:
     """Let a model read the first texts of `tts` records into `folder`/NUMBER-`when`.wav, the recordings beside them.
 
-    Nothing is read where there is neither `voice` nor a voice of the model's own. Raises OutputError.
+    Each is read in the voice of `voices` whose speaker said it, else in the model's own; where it has none, not at all.
+    Raises OutputError.
     """
-    try:
-        ready = model.voice(voice)
-    except ConfigError:
-        return []
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for number, record in enumerate(records[:EXAMPLES], 1):
         samples, rate = read_clip(record.clips[0], None)
         write_audio(folder / f"{number}-recording.wav", samples, rate)
-        reading = model.say(record.turns[0].text, ready, seed=0)
-        paths.append(folder / f"{number}-{when}.wav")
-        write_audio(paths[-1], reading.samples, reading.sample_rate)
+        voice = voices.get(speaker_of(record.clips[0]))
+        if voice is not None or model.voices:
+            reading = model.say(record.turns[0].text, voice, seed=0)
+            paths.append(folder / f"{number}-{when}.wav")
+            write_audio(paths[-1], reading.samples, reading.sample_rate)
         shown.share(number / min(EXAMPLES, len(records)))
     return paths

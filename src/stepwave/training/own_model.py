@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +29,7 @@ from stepwave.data.manifests import MANIFEST, read_manifest
 from stepwave.data.records import Record
 from stepwave.dialogue.engine import use_threads
 from stepwave.dialogue.loading import load
-from stepwave.facts.errors import ConfigError, DataError
+from stepwave.facts.errors import ConfigError, DataError, MissingExtraError
 from stepwave.models.detokenizer import Voice
 from stepwave.prepare.own_recordings import TASKS, OwnRecordings, Task, left_out
 from stepwave.prepare.own_voices import make_voices, voice_names
@@ -143,6 +144,7 @@ def make_own_model(wanted: OwnModel, shown: Shown, say: Say) -> Finetuned:
             f"{wanted.model} is in the {base.kind} format; models in nano's format are fine-tuned by this command, "
             "for others write a recipe (recipes/paper.py)"
         )
+    _check_packages(wanted)
     step = replace(OwnRecordings.of(wanted.table, wanted.audio, wanted.tasks), language=wanted.language)
     work, name = wanted.folder, wanted.to.name
     _claim(work, wanted.to, wanted.settings(step, base))
@@ -151,28 +153,36 @@ def make_own_model(wanted: OwnModel, shown: Shown, say: Say) -> Finetuned:
     learnt = [record for record in records if record.split != CHECK]
     if not held_out or not learnt:
         raise DataError(f"nothing usable is left to {'check' if learnt else 'learn from'}; add more recordings")
-    names = voice_names(records, wanted.voice, name)
-    voices = _voices(wanted, learnt, names, shown, say)
+    voices = _voices(wanted, learnt, voice_names(records, wanted.voice, name), shown, say)
     before = _measured(BEFORE, 0, wanted, wanted.model, held_out, voices, shown)
     shown.now("training")
     use_threads(wanted.threads)
     of_each = max(sum(record.kind == task for record in held_out) for task in step.tasks)
-    make = partial(_run, work / TOKENS, str(base.folder), wanted.way, step.tasks, of_each)
+    make = partial(_run, work / TOKENS, str(base.folder.resolve()), wanted.way, step.tasks, of_each)
     losses = run_finetuning(make, name, work, wanted.length, wanted.device, say)
     shown.now(f"writing {wanted.to}")
     export_run(work / "training" / name, wanted.to, replace=True)
     stored = read_voices(wanted.to) if _has_voices(wanted.to) else {}
-    save_voices(wanted.to, {**stored, **{voice.name: voice for voice in voices}}.values())
+    save_voices(wanted.to, {**stored, **{voice.name: voice for voice in voices.values()}}.values())
     after = _measured(AFTER, losses.step, wanted, str(wanted.to), held_out, voices, shown)
     return Finetuned(
         wanted.to,
-        tuple(voice.name for voice in voices),
+        tuple(voice.name for voice in voices.values()),
         losses.step,
         {**losses.before, **before.figures},
         {**losses.after, **after.figures},
         tuple(zip(before.written, after.written, strict=True)),
         work / LISTEN if before.sounds and after.sounds else None,
     )
+
+
+def _check_packages(wanted: OwnModel) -> None:
+    """Raise MissingExtraError for a package that would be missed after minutes of work."""
+    needed = ["peft"] if wanted.way == "lora" else []
+    needed += ["jiwer", "whisper_normalizer"] if "asr" in wanted.tasks else []
+    for package in needed:
+        if find_spec(package) is None:
+            raise MissingExtraError("train", package)
 
 
 @dataclass(frozen=True)
@@ -217,7 +227,7 @@ def _claim(work: Path, to: Path, settings: Mapping[str, Any]) -> None:
 def _prepared(step: OwnRecordings, wanted: OwnModel, shown: Shown, say: Say) -> list[Record]:
     """The table's records, tokenised; says what was left out."""
     recordings, tokens = wanted.folder / RECORDINGS, wanted.folder / TOKENS
-    _done(step, recordings, 0, f"reading {wanted.table}", shown)
+    _done(step, recordings, 0, "listening to the recordings", shown)
     tokenise = Tokenise(recordings, wanted.model, ("codes", "speaker", "frames"), wanted.device)
     _done(tokenise, tokens, wanted.workers, "computing speech tokens", shown)
     for line in left_out(step, [recordings, tokens]):
@@ -237,22 +247,18 @@ def _done(step: Step, folder: Path, workers: int, what: str, shown: Shown) -> No
         shown.share(progress.done / max(1, progress.parts))
 
 
-def _voices(wanted: OwnModel, learnt: Sequence[Record], names: dict[str, str], shown: Shown, say: Say) -> list[Voice]:
-    """The speakers' voices, made once."""
+def _voices(
+    wanted: OwnModel, learnt: Sequence[Record], names: Mapping[str, str], shown: Shown, say: Say
+) -> dict[str, Voice]:
+    """The voices of `names` by speaker; made once and kept by speaker, so that another name may be given later."""
     folder = wanted.folder / VOICES
     if not _has_voices(folder):
         shown.now("making voices")
-        voices, lacking = make_voices(load(wanted.model, wanted.device, wanted.threads), learnt, names)
+        voices, lacking = make_voices(load(wanted.model, wanted.device, wanted.threads), learnt, list(names))
         for line in lacking:
             say(line)
-        save_voices(folder, [replace(voice, name=speaker) for voice, speaker in _by_speaker(voices, names)])
-    return [replace(voice, name=names[speaker]) for speaker, voice in read_voices(folder).items()]
-
-
-def _by_speaker(voices: Sequence[Voice], names: Mapping[str, str]) -> list[tuple[Voice, str]]:
-    """Stored by speaker, so that another name may be given later."""
-    speakers = {name: speaker for speaker, name in names.items()}
-    return [(voice, speakers[voice.name]) for voice in voices]
+        save_voices(folder, voices)
+    return {speaker: replace(voice, name=names[speaker]) for speaker, voice in read_voices(folder).items()}
 
 
 def _measured(
@@ -261,7 +267,7 @@ def _measured(
     wanted: OwnModel,
     model: str,
     held_out: Sequence[Record],
-    voices: Sequence[Voice],
+    voices: Mapping[str, Voice],
     shown: Shown,
 ) -> _Measures:
     """What a model does with what was held out; known where it was measured at that step before."""
@@ -278,8 +284,7 @@ def _measured(
     figures = {"word error": word_error(written, wanted.language)} if written else {}
     shown.now(f"reading aloud, {when}")
     said = [record for record in held_out if record.kind == "tts"]
-    voice = voices[0] if voices else None
-    sounds = read_aloud(talker, said, voice, wanted.folder / LISTEN, when, shown) if said else []
+    sounds = read_aloud(talker, said, voices, wanted.folder / LISTEN, when, shown) if said else []
     measures = _Measures(step, figures, written, len(sounds))
     replace_file(path, (json.dumps(asdict(measures), indent=1, ensure_ascii=False) + "\n").encode())
     return measures
