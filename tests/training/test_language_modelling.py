@@ -1,6 +1,7 @@
 """The stages on a tiny model: losses fall, only what should learn does, runs go on exactly where they stopped."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -195,6 +196,23 @@ Filling(run.config, run.build(), Path({str(tiny_runs / "training")!r})).run()
     assert done.returncode == 0, done.stderr
     assert "the checkpoint step-00000006 could not be written" in done.stdout
     assert sorted(path.name for path in (tiny_runs / "training" / "tiny_1").glob("step-*")) == ["step-00000012"]
+
+
+@pytest.mark.slow
+def test_a_run_whose_machine_is_wanted_back_keeps_what_it_learnt(tiny_runs: Path) -> None:
+    """A cluster's SIGTERM reaches workers too, on which the last step still depends."""
+    command = [sys.executable, "-m", "stepwave", "train", "tiny_endless", "--runs", str(tiny_runs)]
+    with subprocess.Popen(
+        [*command, "--recipes", str(RECIPES)], stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as run:
+        assert run.stdout is not None
+        shown = [next(line for line in run.stdout if line.startswith("tiny_endless 3/"))]
+        os.killpg(run.pid, signal.SIGTERM)
+        shown += list(run.stdout)
+    assert run.returncode == 0, shown
+    state = newest_state(tiny_runs / "training" / "tiny_endless")
+    assert state is not None
+    assert int(state.name.removeprefix("step-")) >= 3
 
 
 @pytest.mark.parametrize(

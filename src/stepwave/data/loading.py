@@ -10,6 +10,7 @@ import atexit
 import os
 import signal
 import sys
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -254,7 +255,16 @@ def _as_it_is(batch: Any) -> Any:
 
 def _prepare_worker(worker: int) -> None:
     # Ctrl-C and a cluster's SIGTERM reach every process; training ends after its step, and needs its workers for that.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "sigwaitinfo"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_obey_parent, daemon=True).start()
     # A thread may be sending a batch when a spawned worker ends; stopped by Python inside C++ code, it would abort.
     atexit.register(os._exit, 0)
+
+
+def _obey_parent() -> None:
+    """End this worker at a SIGTERM of the process that started it, and of nobody else."""
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+        pass
+    os._exit(0)

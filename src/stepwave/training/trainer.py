@@ -25,7 +25,7 @@ class Trainer:
     """One run of one experiment.
 
     A first interrupt (Ctrl-C, or the SIGTERM of a cluster that wants its machine back) ends the run after the current
-    step with a checkpoint; a second one stops at once.
+    step with a checkpoint; a second Ctrl-C stops at once.
     """
 
     def __init__(self, config: TrainConfig, experiment: Experiment, folder: Path, ranks: Ranks | None = None) -> None:
@@ -174,7 +174,8 @@ class Trainer:
         self.checkpoints.begin(self.step, {"experiment": self.experiment.state()})
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        if self.stopping:
+        # A cluster's SIGTERM may come twice, from itself and from torchrun; only a person means it by insisting.
+        if self.stopping and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.stopping = True
 

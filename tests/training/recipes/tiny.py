@@ -65,6 +65,14 @@ def tiny_unpacked(folder: Path, device: str) -> Run:
     return Run.of_language("tiny_unpacked", replace(run.language, feeding=feeding), folder, 6, 100, 1)
 
 
+def tiny_endless(folder: Path, device: str) -> Run:
+    """`tiny_1` with a worker, to be stopped."""
+    run = tiny_1(folder, device)
+    assert run.language is not None
+    stage, feeding = replace(run.language.stage, steps=100_000), replace(run.language.feeding, workers=1)
+    return Run.of_language("tiny_endless", replace(run.language, stage=stage, feeding=feeding), folder, 10**6, 10**6, 1)
+
+
 def _run(folder: Path, name: str, start: str, rates: dict, lora: LoraConfig | None = None, **weights: float) -> Run:
     portions = tuple(
         Portion(task, weight, (SourceConfig(str(folder / "corpus"), kinds=(task,)),))
