@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from stepwave.data.clip_lengths import heard_placeholders, said_codes, stored_placeholders
-from stepwave.data.rendering import Renderer
 from stepwave.data.records import Clip, Record, Turn
+from stepwave.data.rendering import Renderer
 from stepwave.data.store import StoreWriter, TensorStore
 from stepwave.facts.errors import DataError
 from stepwave.signal.resample import Samples

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from stepwave.data.rendering import Renderer
 from stepwave.data.records import Call, Clip, Kind, Record, Turn
+from stepwave.data.rendering import Renderer
 from stepwave.facts.errors import DataError
 from stepwave.text.prompts import TASK_PROMPTS_NANO
 from stepwave.text.tokenizer import Tokenizer

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from stepwave.data.examples import IGNORED, Heard
-from stepwave.data.rendering import Renderer
 from stepwave.data.records import Call, Clip, Kind, Record, Turn
+from stepwave.data.rendering import Renderer
 from stepwave.facts.errors import ConfigError
 from stepwave.text.prompts import NANO_PROMPTS, TASK_PROMPTS_NANO, TASK_PROMPTS_RELEASED
 from stepwave.text.tokenizer import Tokenizer

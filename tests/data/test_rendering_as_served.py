@@ -7,8 +7,8 @@ import pytest
 
 import stepwave
 from stepwave.data.examples import IGNORED, Example
-from stepwave.data.rendering import Renderer
 from stepwave.data.records import Call, Clip, Kind, Record, Turn
+from stepwave.data.rendering import Renderer
 from stepwave.dialogue import tasks
 from stepwave.dialogue.engine import LocalEngine
 from stepwave.dialogue.stepwave import Stepwave

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepwave.data.examples import IGNORED
-from stepwave.data.rendering import Renderer
 from stepwave.data.records import Call, Clip, Kind, Record, Turn
+from stepwave.data.rendering import Renderer
 from stepwave.facts.rates import encoder_frames, piece_lengths, placeholders, speech_tokens, valid_mel_frames
 from stepwave.facts.tokens import NAMES
 from stepwave.text.prompts import TASK_PROMPTS_NANO, TASK_PROMPTS_RELEASED

@@ -15,9 +15,10 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor
-from torch.distributed import checkpoint
-from torch.distributed.checkpoint import CheckpointException, HuggingFaceStorageReader
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
+from torch.distributed.checkpoint.state_dict_loader import load
 
 from stepwave.facts.errors import CheckpointError, ConfigError
 
@@ -72,7 +73,7 @@ def read_tensors(path: Path, tensors: dict[str, Tensor], alone: bool) -> None:
     """
     expect_single_process()
     try:
-        checkpoint.load(dict(tensors), storage_reader=HuggingFaceStorageReader(str(path)), no_dist=alone)
+        load(dict(tensors), storage_reader=HuggingFaceStorageReader(str(path)), no_dist=alone)
     except (Exception, CheckpointException) as failure:
         raise CheckpointError(f"{path} is damaged ({_reason(failure)}); delete it to go on from an older one") from None
 

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from stepwave.evaluation.answers import Answer, AnswerFile, make_folder
 from stepwave.checkpoints.environment import environment
+from stepwave.evaluation.answers import Answer, AnswerFile, make_folder
 from stepwave.evaluation.figures import Evidence, Figure, ScoredItem, apply
 from stepwave.evaluation.listener import Listener, RememberingListener
 from stepwave.evaluation.report import Report, write_report

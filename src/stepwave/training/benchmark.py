@@ -7,6 +7,7 @@ measurements say `benchmark_figures`'. Nothing that was learnt is kept.
 from __future__ import annotations
 
 import contextlib
+import gc
 import re
 import sys
 import tempfile
@@ -90,6 +91,8 @@ def measure(plan: Plan, ranks: Ranks, length: Length, clock: Callable[[], float]
     precision: Literal["float32", "bfloat16"] = "bfloat16" if dtype is torch.bfloat16 else "float32"
     config = replace(plan.config, precision=precision)
     facts = environment()
+    # What was measured before must not count.
+    gc.collect()
     peak = find_peak(ranks.device, dtype)
     before = _fullest(ranks.device)
     with tempfile.TemporaryDirectory(prefix="stepwave-bench-") as folder, _telling_of_memory(ranks.device):

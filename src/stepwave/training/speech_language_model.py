@@ -65,7 +65,7 @@ class SpeechLanguageModel(nn.Module):
             yield from decoder.model.layers.parameters()
             yield from decoder.model.norm.parameters()
         elif part == "embedding":
-            yield decoder.model.embed_tokens.weight
+            yield from decoder.model.embed_tokens.parameters()
             if self.digits is not None:
                 yield from self.digits.parameters()
         elif part == "head" and decoder.lm_head is not None:
@@ -101,7 +101,7 @@ class SpeechLanguageModel(nn.Module):
             silence = embeddings.new_zeros(1, 2, self.adaptor.config.width)
             embeddings = embeddings + 0.0 * self.adaptor(silence).sum()
         for group in batch.sounds:
-            heard = self.adaptor(self._frames(group))
+            heard: Tensor = self.adaptor(self._frames(group))
             # In float32 as the residual stream is, whatever the adaptor computed in.
             taken = heard[group.sources[0], group.sources[1]].to(embeddings.dtype)
             embeddings = embeddings.index_put((group.rows[0], group.rows[1]), taken)
@@ -113,7 +113,7 @@ class SpeechLanguageModel(nn.Module):
             return group.features
         assert self.encoder is not None, "log-mels came and there is no encoder"
         with torch.no_grad():
-            frames, _ = self.encoder(group.features, group.lengths)
+            frames: Tensor = self.encoder(group.features, group.lengths)[0]
         return frames
 
     def _score(self, hidden: Tensor, labels: Tensor, rows: slice) -> tuple[Tensor, Tensor, Tensor]:

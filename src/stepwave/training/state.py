@@ -15,8 +15,9 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed import checkpoint
-from torch.distributed.checkpoint import CheckpointException, HuggingFaceStorageWriter
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageWriter
+from torch.distributed.checkpoint.state_dict_saver import async_save
 
 from stepwave.checkpoints.runs import (
     MODEL,
@@ -82,7 +83,7 @@ class Checkpoints:
             raise OutputError(f"no checkpoint at {path}: {failure.strerror}; free some space") from None
         self.ranks.wait_for_all()
         expect_single_process()
-        written = checkpoint.async_save(
+        written = async_save(
             self.tensors(),
             storage_writer=HuggingFaceStorageWriter(str(path), save_distributed=True),
             process_group=self._group,

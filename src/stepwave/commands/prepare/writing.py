@@ -170,7 +170,8 @@ def texts(
         bool, typer.Option("--interleaved", help="Monologues of consecutive sentences, spoken and written in turn.")
     ] = False,
     share: Annotated[
-        list[str] | None, typer.Option(metavar="KIND=SHARE", help="How often asr, tts, text are drawn; asr and tts alike by default.")
+        list[str] | None,
+        typer.Option(metavar="KIND=SHARE", help="How often asr, tts, text are drawn; asr and tts alike by default."),
     ] = None,
     column: Column = 1,
     language: Language = "en",
