@@ -1,7 +1,6 @@
 """Where curves go beside a run's own log."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -12,7 +11,7 @@ from stepwave.training.trackers import open_trackers
 
 
 @pytest.fixture(params=["trackio", "wandb"])
-def service(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[object]]]:
+def service(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[str, list[object]]:
     """A stand-in for a package that sends figures over the network, and what it was told."""
     told: list[object] = []
     module = ModuleType(request.param)
@@ -20,7 +19,7 @@ def service(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     module.log = lambda figures, step: told.append((step, figures))  # type: ignore[attr-defined]
     module.finish = lambda: told.append("finished")  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, request.param, module)
-    yield request.param, told
+    return request.param, told
 
 
 def test_a_service_gets_the_run_its_figures_and_its_end(service: tuple[str, list[object]], tmp_path: Path) -> None:
