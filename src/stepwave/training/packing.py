@@ -95,10 +95,12 @@ def pack_nano(runs: Path, to: Path, parts: Collection[str] = ()) -> Iterator[str
         yield (
             "decoder, adaptor: kept" if whole else _pack_language(runs, to, cast(Adaptor | None, packed.get("adaptor")))
         )
-    voices = {voice.name: voice for voice in (*_stored_voices(to), *built_in_voices(runs))}
-    if voices:
-        save_voices(to, voices.values())
-    yield f"voices: {', '.join(voices) or 'none, for lack of clips with codes'}"
+    # A voice holds codes: it stands on the speech tokenizer, and on no other part.
+    if not parts or "speech_tokenizer" in parts:
+        voices = {voice.name: voice for voice in (*_stored_voices(to), *built_in_voices(runs))}
+        if voices:
+            save_voices(to, voices.values())
+        yield f"voices: {', '.join(voices) or 'none, for lack of clips with codes'}"
     yield f"training logs: {', '.join(keep_logs(runs, to / 'training')) or 'none'}"
 
 
