@@ -93,11 +93,6 @@ class Experiment(ABC):
         return ""
 
 
-def mean_of(values: Tensor) -> Mean:
-    """The mean of `values` `[n]`, to be averaged with others by their number."""
-    return Mean(values.detach().sum(), values.numel())
-
-
 def as_mean(figure: Tensor | Mean) -> tuple[Tensor, Tensor]:
     """Sum and count of a figure as scalars in float64."""
     if isinstance(figure, Mean):
