@@ -33,7 +33,7 @@ test: $(TESTING)
 	$(VENV)/bin/python -m ruff check
 	$(VENV)/bin/python -m ruff format --check --quiet
 	$(VENV)/bin/python -m mypy
-	$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+	$(VENV)/bin/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(PYTEST_ARGS)
 
 venv: $(TESTING)
 

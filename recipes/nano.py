@@ -28,7 +28,7 @@ def nano_pretrain_1(folder: Path, device: str) -> Run:
         portions=(_asr(folder, 1.0),),
         sequence_length=SEQUENCE,
         sequences_per_step=1,
-        steps=45,
+        steps=36,
         schedule="cosine",
         warmup_steps=8,
         notes={
@@ -54,7 +54,7 @@ def nano_pretrain_2(folder: Path, device: str) -> Run:
         ),
         sequence_length=SEQUENCE,
         sequences_per_step=1,
-        steps=60,
+        steps=50,
         schedule="constant",
         warmup_steps=8,
         notes={
@@ -82,7 +82,7 @@ def nano_pretrain_3(folder: Path, device: str) -> Run:
         ),
         sequence_length=SEQUENCE,
         sequences_per_step=1,
-        steps=60,
+        steps=100,
         schedule="constant",
         warmup_steps=8,
         notes={
@@ -114,7 +114,7 @@ def nano_pretrain_4(folder: Path, device: str) -> Run:
         ),
         sequence_length=SEQUENCE,
         sequences_per_step=1,
-        steps=40,
+        steps=50,
         schedule="cosine",
         warmup_steps=8,
         notes={
@@ -143,7 +143,7 @@ def nano_sft(folder: Path, device: str) -> Run:
         ),
         sequence_length=SEQUENCE,
         sequences_per_step=1,
-        steps=40,
+        steps=70,
         schedule="cosine",
         warmup_steps=8,
         notes={
@@ -184,8 +184,8 @@ def _asr(folder: Path, tokens: float) -> Portion:
 
 
 def _tts(folder: Path, tokens: float) -> Portion:
-    """Texts to be read aloud: in the assistant's voice, and by people."""
-    return _portion(folder, "tts", tokens, "readings", "librispeech-251-tasks", kinds=("tts",))
+    """Texts to be read aloud, in the assistant's voice alone: nano speaks with no other, and codes carry the voice too."""
+    return _portion(folder, "tts", tokens, "readings", kinds=("tts",))
 
 
 def _conversation(folder: Path, tokens: float) -> Portion:

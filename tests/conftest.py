@@ -1,5 +1,6 @@
 """What several rooms' tests share: the recordings beside the checkout, a tiny tokenizer, how properties are tested."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,11 @@ from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from stepwave.facts.tokens import NAMES, SPEECH_PADDING, speech_name
 from stepwave.text.tokenizer import Tokenizer
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Tests run side by side, one to a core: a second thread of each would only wait for the others'. PyTorch reads this
+    # when it is first used, and commands that tests start inherit it.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # No test is judged by the clock: a busy machine must not make one fail.
 settings.register_profile("stepwave", deadline=None, suppress_health_check=[HealthCheck.too_slow])
