@@ -184,7 +184,7 @@ def _asr(folder: Path, tokens: float) -> Portion:
 
 
 def _tts(folder: Path, tokens: float) -> Portion:
-    """Texts to be read aloud, in the assistant's voice alone: nano speaks with no other, and codes carry the voice too."""
+    """Texts to be read aloud in the assistant's voice alone: nano has no other, and codes carry the voice too."""
     return _portion(folder, "tts", tokens, "readings", kinds=("tts",))
 
 
