@@ -18,7 +18,7 @@ from stepwave.dialogue.voices import VoiceChoice
 from stepwave.facts.conversation import TextPart
 from stepwave.facts.errors import TextError
 from stepwave.facts.events import AudioDelta, Event, Finished, FinishReason, TextDelta
-from stepwave.facts.rates import OUTPUT_SAMPLE_RATE, PIECE_SECONDS
+from stepwave.facts.rates import INPUT_SAMPLE_RATE, OUTPUT_SAMPLE_RATE, PIECE_SECONDS
 from stepwave.models.detokenizer import Voice
 from stepwave.signal.files import MAX_SECONDS
 from stepwave.signal.resample import Samples
@@ -59,6 +59,15 @@ class Stepwave:
         voice = self.engine.voices.choose(choice)
         self.engine.detokenizer.stream(voice)
         return voice
+
+    def warm(self) -> None:
+        """Load all that an answer needs, and go through each part once, so that the first question waits for nothing.
+
+        Raises CheckpointError where a part is missing or damaged.
+        """
+        hum = 0.1 * np.sin(np.arange(INPUT_SAMPLE_RATE, dtype=np.float32) * 0.2)
+        for _ in self.session(seed=0).stream(hum, voice=self.voice(), max_seconds=1.0):
+            pass
 
     def hear(self, audio: Recording) -> Samples:
         """Samples [n] at 16 kHz of a recording that can be a question; the other methods take them in its place.

@@ -1,0 +1,1 @@
+"""OpenAI's HTTP interface: chat completions, transcriptions, translations, speech, models."""

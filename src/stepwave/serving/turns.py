@@ -1,0 +1,174 @@
+"""The model's thread: answers of several sessions are made there in turn, an event each, away from the event loop.
+
+Each answer is an iterator. The thread takes one event from each that has room for it, so that nobody waits for another's
+whole answer, and a client that doesn't take what is there pauses its own answer alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from types import TracebackType
+from typing import Final, Generic, Self, TypeVar
+
+from stepwave.facts.errors import ServiceError
+
+_T = TypeVar("_T")
+
+AHEAD: Final = 16
+"""Events an answer may be ahead of whoever takes them."""
+_END: Final = object()
+
+
+class Turns:
+    """Runs iterators in one thread, a step each in turn. `close` stops it; `most` bounds how many wait or run."""
+
+    def __init__(self, most: int = 64) -> None:
+        self._most = most
+        self._lock = threading.Condition()
+        self._jobs: deque[_Job[object]] = deque()
+        self._count = 0
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="model", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def count(self) -> int:
+        """Answers under way or waiting."""
+        return self._count
+
+    async def stream(self, make: Callable[[], Iterator[_T]]) -> AsyncIterator[_T]:
+        """Yield what the iterator from `make` yields; `make` and the iterator run in the model's thread.
+
+        Left early, the iterator is closed there before this returns, so that a session is free again.
+        Raises what the iterator raises, and ServiceError where too many wait already, or the server is stopping.
+        """
+        job = _Job(make, asyncio.get_running_loop())
+        with self._lock:
+            if self._closing:
+                raise ServiceError("the server is stopping and takes nothing new; try again later, or another server")
+            if self._count >= self._most:
+                raise ServiceError(f"{self._count} requests are waiting for the model already; try again later")
+            self._count += 1
+            self._jobs.append(job)  # type: ignore[arg-type]
+            self._lock.notify_all()
+        try:
+            while True:
+                item = await job.results.get()
+                if item is _END:
+                    return
+                if isinstance(item, _Failure):
+                    raise item.error
+                with self._lock:
+                    job.ahead -= 1
+                    self._lock.notify_all()
+                yield item  # type: ignore[misc]
+        finally:
+            with self._lock:
+                job.wanted = False
+                self._lock.notify_all()
+            await asyncio.shield(job.over.wait())
+
+    async def call(self, work: Callable[[], _T]) -> _T:
+        """Do `work` in the model's thread, when its turn comes, and return what it returns. Errors as `stream`."""
+
+        def once() -> Iterator[_T]:
+            yield work()
+
+        stream = self.stream(once)
+        try:
+            return await anext(stream)
+        finally:
+            await stream.aclose()  # type: ignore[attr-defined]
+
+    def close(self) -> None:
+        """End the thread; what is under way is closed where it stands."""
+        with self._lock:
+            self._closing = True
+            self._lock.notify_all()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (job := self._next()) is not None:
+            if job.step():
+                with self._lock:
+                    self._jobs.append(job)
+            else:
+                with self._lock:
+                    self._count -= 1
+        for job in self._jobs:
+            job.wanted = False
+            job.step()
+
+    def _next(self) -> _Job[object] | None:
+        """The next job that can go on or is to be ended; waits for one. None when the thread is to end."""
+        with self._lock:
+            while not self._closing:
+                for _ in range(len(self._jobs)):
+                    job = self._jobs.popleft()
+                    if not job.wanted or job.ahead < AHEAD:
+                        return job
+                    self._jobs.append(job)
+                self._lock.wait()
+            return None
+
+
+class _Failure:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class _Job(Generic[_T]):
+    """One iterator, and the loop that waits for what it yields."""
+
+    def __init__(self, make: Callable[[], Iterator[_T]], loop: asyncio.AbstractEventLoop) -> None:
+        self._make = make
+        self._iterator: Iterator[_T] | None = None
+        self._loop = loop
+        self.results: asyncio.Queue[object] = asyncio.Queue()
+        self.over = asyncio.Event()
+        self.ahead = 0
+        self.wanted = True
+
+    def step(self) -> bool:
+        """Take one item; False when that was the last. Runs in the model's thread."""
+        try:
+            if not self.wanted:
+                self._finish(_END)
+                return False
+            if self._iterator is None:
+                self._iterator = iter(self._make())
+            item = next(self._iterator, _END)
+            if item is _END:
+                self._finish(_END)
+                return False
+        except BaseException as error:  # raised again where the result is taken
+            self._finish(_Failure(error))
+            return False
+        self.ahead += 1
+        self._tell(self.results.put_nowait, item)
+        return True
+
+    def _finish(self, last: object) -> None:
+        try:
+            close = getattr(self._iterator, "close", None)
+            if close is not None:
+                close()
+        except BaseException as error:
+            last = _Failure(error)
+        self._tell(self.results.put_nowait, last)
+        self._tell(self.over.set)
+
+    def _tell(self, call: Callable[..., None], *arguments: object) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call, *arguments)
