@@ -20,8 +20,8 @@ from stepwave.serving.metrics import CONTENT_TYPE
 from stepwave.serving.service import Service
 
 _LOG = logging.getLogger(__name__)
-OPEN_PATHS = frozenset({"/healthz", "/readyz"})
-"""What tells nothing of anyone and needs no token; the page's own files don't either."""
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
+"""What tells nothing of anyone and needs no token; neither do the page's own files."""
 
 
 def build_app(service: Service) -> FastAPI:

@@ -1,4 +1,4 @@
-"""What a server may be told: where it listens, who may come in, and the bounds that keep one client from hurting others."""
+"""What a server may be told: where it listens, who may come in, and bounds that keep one client from hurting others."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ServerConfig:
     drain_seconds: float = 20.0
     """Answers under way get so long to finish when the server is stopped."""
     most_memory_bytes: int | None = None
-    """Resident memory from which on nothing new is taken; None for nine tenths of what this machine or container has."""
+    """Resident memory from which on nothing new is taken; None for nine tenths of the machine's or container's."""
 
     def __post_init__(self) -> None:
         for name in (

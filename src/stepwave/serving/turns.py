@@ -1,7 +1,7 @@
 """The model's thread: answers of several sessions are made there in turn, an event each, away from the event loop.
 
-Each answer is an iterator. The thread takes one event from each that has room for it, so that nobody waits for another's
-whole answer, and a client that doesn't take what is there pauses its own answer alone.
+Each answer is an iterator. The thread takes one event from each that has room for it, so that nobody waits for
+another's whole answer, and a client that doesn't take what is there pauses its own answer alone.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
 from stepwave.facts.errors import ServiceError
@@ -37,9 +36,7 @@ class Turns:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @property

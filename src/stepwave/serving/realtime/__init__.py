@@ -1,1 +1,1 @@
-"""OpenAI's Realtime protocol: what clients may send, what a conversation does with it, and the WebSocket it comes by."""
+"""OpenAI's Realtime protocol: what clients may send, what comes of it, and the WebSocket it travels by."""
