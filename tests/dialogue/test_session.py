@@ -8,12 +8,15 @@ import torch
 
 from stepwave.dialogue.session import Session
 from stepwave.dialogue.stepwave import Stepwave
-from stepwave.facts.conversation import TextPart
-from stepwave.facts.errors import AudioEmptyError, AudioTooLongError, ConfigError, TextError
+from stepwave.facts.conversation import AudioPart, Message, TextPart
+from stepwave.facts.errors import AudioEmptyError, AudioTooLongError, ConfigError, StepwaveError, TextError
 from stepwave.facts.events import AudioDelta, Event, Finished, SpeechDelta, TextDelta
 from stepwave.generation.context import Context
 from stepwave.signal.resample import Samples
 from stepwave.text.interleave import read_section
+from stepwave.text.prompts import SPEAK
+from stepwave.text.schemas import ToolSchema, tool_schemas_message
+from stepwave.text.template import render
 
 
 def noise(seconds: float, seed: int = 3) -> Samples:
@@ -166,3 +169,105 @@ def test_the_system_prompt_is_the_callers_or_the_tasks(talker: Stepwave, questio
     assert opening(talker.session("Be brief."), question).startswith("<|BOT|>system\nBe brief.<|EOT|>")
     assert opening(talker.session(), question).startswith("<|BOT|>system\nAnswer aloud.<|EOT|>")
     assert opening(talker.session(), TextPart("Hi")).startswith("<|BOT|>system\nYou are a helpful assistant.<|EOT|>")
+
+
+def weather_tool() -> ToolSchema:
+    return ToolSchema("weather", "Tells the weather.", {"type": "object", "properties": {"place": {"type": "string"}}})
+
+
+def test_turns_that_were_added_are_read_with_the_next_question(talker: Stepwave, question: Samples) -> None:
+    session = talker.session(system="Be brief.", seed=1, tools=[weather_tool()])
+    session.add(Message("human", (TextPart("Name a river."),)))
+    session.add(Message("assistant", (TextPart("The Rhine."),)))
+    session.add(Message("human", (AudioPart(question),)))
+    session.add(Message("human", (TextPart("And in one word?"),)))
+    assert session.ids == []
+    list(session.stream(max_seconds=0.3))
+    tokenizer = talker.engine.tokenizer
+    given = render(
+        [
+            Message("system", "Be brief."),
+            tool_schemas_message([weather_tool()]),
+            Message("human", (TextPart("Name a river."),)),
+            Message("assistant", (TextPart("The Rhine."),)),
+            Message("human", (AudioPart(question), TextPart("And in one word?"))),
+            Message("assistant", SPEAK, eot=False),
+        ],
+        tokenizer,
+    )
+    assert session.ids[: len(given.ids)] == given.ids
+
+
+def test_a_tool_result_is_answered(talker: Stepwave, question: Samples) -> None:
+    session = talker.session(seed=1, tools=[weather_tool()])
+    list(session.stream(question, max_seconds=0.3))
+    before = len(session.ids)
+    session.add_result("Sunny, 20 degrees.")
+    list(session.stream(max_seconds=0.3))
+    turn = render(
+        [Message("input", (TextPart("Sunny, 20 degrees."),)), Message("assistant", SPEAK, eot=False)],
+        talker.engine.tokenizer,
+    )
+    assert session.ids[before : before + len(turn.ids)] == turn.ids
+    with pytest.raises(TextError, match="empty tool result"):
+        session.add_result("  ")
+
+
+def test_a_question_that_fails_leaves_what_was_added(talker: Stepwave) -> None:
+    session = talker.session(seed=1)
+    session.add(Message("human", (TextPart("Name a river."),)))
+    with pytest.raises(ConfigError, match="no voice 'nobody'"):
+        session.stream(voice="nobody")
+    assert list(session.stream(max_seconds=0.3))
+    with pytest.raises(ConfigError, match="nothing was asked"):
+        session.stream()
+    for message, wanted in (
+        (Message("human", (TextPart(" "),)), "empty text"),
+        (Message("human", ()), "empty 'human' turn"),
+        (Message("assistant", None), "open 'assistant' turn"),
+    ):
+        with pytest.raises(StepwaveError, match=wanted):
+            session.add(message)
+
+
+def test_new_instructions_come_first_or_as_a_further_turn(talker: Stepwave, question: Samples) -> None:
+    session = talker.session("Be brief.", seed=1)
+    session.instruct("Be kind.", [weather_tool()])
+    list(session.stream(question, max_seconds=0.3))
+    tokenizer = talker.engine.tokenizer
+    first = render([Message("system", "Be kind."), tool_schemas_message([weather_tool()])], tokenizer).ids
+    assert session.ids[: len(first)] == first
+    before = len(session.ids)
+    session.instruct("Be quick.", [weather_tool()])
+    list(session.stream(question, max_seconds=0.3))
+    further = render([Message("system", "Be quick.")], tokenizer).ids
+    assert session.ids[before : before + len(further)] == further
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.3, 0.5])
+def test_an_answer_is_shortened_to_what_was_heard(talker: Stepwave, question: Samples, seconds: float) -> None:
+    session = talker.session(seed=1)
+    events = list(session.stream(question, max_seconds=1.5))
+    said = [code for event in events if isinstance(event, SpeechDelta) for code in event.codes]
+    start = session.ids.index(talker.engine.tokenizer.special.tts_start) + 1
+    text = session.truncate(seconds)
+    special = talker.engine.tokenizer.special
+    section = read_section(session.ids[start:], special)
+    assert section.codes == said[: round(25 * seconds)]
+    assert section.closed
+    assert section.faults == ()
+    assert session.ids[-1] == special.eot
+    assert talker.engine.tokenizer.decode(section.text_ids).strip() == text
+    kept = session.ids
+    list(session.stream(question, max_seconds=0.3))
+    assert session.ids[: len(kept)] == kept
+
+
+def test_what_was_heard_to_its_end_stays_whole(talker: Stepwave, question: Samples) -> None:
+    session = talker.session(seed=1)
+    with pytest.raises(ConfigError, match="no finished spoken answer"):
+        session.truncate(1.0)
+    list(session.stream(question, max_seconds=0.5))
+    before = session.ids
+    session.truncate(60.0)
+    assert session.ids == before

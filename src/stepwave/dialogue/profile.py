@@ -17,7 +17,15 @@ from stepwave.checkpoints.layouts import Kind, Layout
 from stepwave.checkpoints.nano import write_digests
 from stepwave.facts.errors import ConfigError
 from stepwave.generation.sampling import SamplingSettings
-from stepwave.text.prompts import CHAT, NANO_PROMPTS, READ_ALOUD, SPOKEN_CHAT, TRANSCRIBE
+from stepwave.text.prompts import (
+    CHAT,
+    NANO_PROMPTS,
+    READ_ALOUD,
+    SPOKEN_CHAT,
+    TASK_PROMPTS_NANO,
+    TRANSCRIBE,
+    USE_TOOLS,
+)
 
 FILE_NAME: Final = "dialogue.json"
 
@@ -34,6 +42,8 @@ class TaskPrompts:
     """Sound in, a spoken answer out."""
     chat: str
     """Text in, a written answer out."""
+    tools: str = ""
+    """Sound in, a spoken answer out, with tools that may be called; empty for the same as without tools."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,7 @@ class Profile:
 
 
 NANO: Final = Profile(
-    TaskPrompts(**NANO_PROMPTS),
+    TaskPrompts(**NANO_PROMPTS, tools=TASK_PROMPTS_NANO["tools"]),
     # Letters read back from its codes are wrong in 41 % of places at 0.7, 35 % at 0.4, 39 % at 0.2 (ten sentences).
     speech=SamplingSettings(temperature=0.4, top_p=0.9),
     writes_answers=False,
@@ -73,7 +83,7 @@ NANO: Final = Profile(
 )
 RELEASED: Final = Profile(
     # The released chat models have no published prompt for reading aloud; this is the Base model's (facts 4.7).
-    TaskPrompts(transcribe=TRANSCRIBE, read=READ_ALOUD.strip(), answer=SPOKEN_CHAT, chat=CHAT),
+    TaskPrompts(transcribe=TRANSCRIBE, read=READ_ALOUD.strip(), answer=SPOKEN_CHAT, chat=CHAT, tools=USE_TOOLS),
     text=SamplingSettings(temperature=0.7, top_p=0.9, repetition_penalty=1.05),
     speech=SamplingSettings(temperature=0.7, top_p=0.9, repetition_penalty=1.05),
     longest_reading=400,

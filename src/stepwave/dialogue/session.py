@@ -1,6 +1,7 @@
 """A conversation of several turns: what was said stays as ids and in the decoder's cache, so a turn costs only itself.
 
-A session belongs to one caller at a time; any number of them share one engine. Tool calls are passed on as events.
+A session belongs to one caller at a time; any number of them share one engine. Tool calls are passed on as events, and
+their results come back by `add_result`.
 """
 
 from __future__ import annotations
@@ -16,20 +17,24 @@ from stepwave.dialogue.engine import LocalEngine
 from stepwave.dialogue.listening import Recording, hear
 from stepwave.dialogue.tasks import WRITTEN_TOKENS_PER_SECOND, spoken_tokens, transcribe_piece
 from stepwave.dialogue.voices import VoiceChoice
-from stepwave.facts.conversation import AudioPart, Message, TextPart
-from stepwave.facts.errors import AudioTooLongError, ConfigError, TextError
+from stepwave.facts.conversation import AudioPart, Message, Part, TextPart
+from stepwave.facts.errors import AudioTooLongError, ConfigError, TemplateError, TextError
 from stepwave.facts.events import Event, SpeechDelta
-from stepwave.facts.rates import POSITION_RATE
+from stepwave.facts.rates import POSITION_RATE, SPEECH_TOKEN_RATE
 from stepwave.generation.context import Context
 from stepwave.generation.decode import DecodeSettings, close, decode
 from stepwave.generation.speak import speak
 from stepwave.models.detokenizer import DetokenizerStream
 from stepwave.signal.resample import Samples
+from stepwave.text.interleave import interleave, read_section
 from stepwave.text.prompts import SPEAK
+from stepwave.text.schemas import ToolSchema, tool_schemas_message
 from stepwave.text.template import Prompt, render
 
 RESERVED_SECONDS: Final = 10.0
 """Room for so much of an answer must be left when a question is taken."""
+SPOKEN_TOKENS_PER_SECOND: Final = 3.3
+"""Text that is spoken in a second: tells how much of an unfinished answer had been said when it was cut off."""
 
 
 class Session:
@@ -39,20 +44,30 @@ class Session:
         engine: the model.
         system: the system prompt; None for the model's own, by the kind of the first question.
         seed: makes the answers repeatable; None draws anew each time.
+        tools: what the model may call; whoever takes the events runs the calls.
     """
 
-    def __init__(self, engine: LocalEngine, system: str | None = None, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        engine: LocalEngine,
+        system: str | None = None,
+        seed: int | None = None,
+        tools: Sequence[ToolSchema] = (),
+    ) -> None:
         self._engine = engine
         self._system = system
         self._seed = seed
+        self._tools = tuple(tools)
         self._context = Context(engine.language)
+        self._waiting: list[Message] = []
         self._question: tuple[list[Samples], list[Tensor]] = ([], [])
+        self._answer_start: int | None = None
         self._turns = 0
         self._answering = False
 
     @property
     def ids(self) -> list[int]:
-        """The whole conversation as token ids."""
+        """The whole conversation as token ids; what was added and not answered yet is not in it."""
         return self._context.ids
 
     @property
@@ -60,36 +75,69 @@ class Session:
         """Questions answered so far."""
         return self._turns
 
+    def instruct(self, system: str | None, tools: Sequence[ToolSchema] = ()) -> None:
+        """Say anew what the model is to be and may call: before the first answer in place of what was told at the
+        beginning, later as further turns."""
+        changed = system != self._system, tuple(tools) != self._tools
+        self._system, self._tools = system, tuple(tools)
+        if self._context.ids:
+            if changed[0] and system is not None:
+                self._waiting.append(Message("system", system))
+            if changed[1]:
+                self._waiting.append(tool_schemas_message(tools))
+
+    def add(self, message: Message) -> None:
+        """Append a finished turn, such as an earlier question and its answer; it costs nothing until the next answer.
+
+        Raises TemplateError for an open turn or one without content, TextError for an empty one, and AudioError for a
+        recording that can't be used.
+        """
+        self._waiting.append(_checked(message, self._engine.profile.longest_question_seconds))
+
+    def add_result(self, text: str) -> None:
+        """Append what a tool that the model called came to. Raises TextError for an empty result."""
+        if not text.strip():
+            raise TextError("got an empty tool result; wanted some text, if only that there is nothing to tell")
+        self._waiting.append(Message("input", (TextPart(text),)))
+
     def stream(
         self,
-        question: Recording | TextPart,
+        question: Recording | TextPart | None = None,
         *,
         voice: VoiceChoice = None,
         text_only: bool = False,
         max_seconds: float | None = None,
         interrupted: Callable[[], bool] | None = None,
     ) -> Iterator[Event]:
-        """Answer a recording, or a written question in a `TextPart`, as events while the answer is being made.
+        """Answer a recording, a written question in a `TextPart`, or what was added (None), as events while the answer
+        is being made.
 
         Text, speech codes and sound come as they are ready, `Finished` last. Leaving off early (closing the iterator)
-        keeps what was said as the turn's answer. `max_seconds` bounds the answer; `interrupted` is asked before every
-        token.
+        keeps what was said as the turn's answer; `truncate` tells how much of it was heard. `max_seconds` bounds the
+        answer; `interrupted` is asked before every token.
 
         Raises, before anything is answered:
             AudioError: the recording can't be used (`listening.hear`), or is too long for what room is left.
             TextError: the written question is empty.
-            ConfigError: no such voice, the last answer is still being made, or the conversation is full.
+            ConfigError: no such voice, the last answer is still being made, nothing was asked, or the conversation is
+                full. What was added stays, and can be asked again.
             CheckpointError: a part of the model is missing or damaged.
         """
         if self._answering:
             raise ConfigError("the session is still answering; take or close the last answer's events first")
         if max_seconds is not None and max_seconds <= 0:
             raise ConfigError(f"max_seconds is {max_seconds:g}; wanted more than 0")
-        part = self._part(question)
+        new = [*self._waiting]
+        if question is not None:
+            new.append(Message("human", (self._part(question),)))
+        if not any(message.role in ("human", "input") for message in new):
+            raise ConfigError("nothing was asked since the last answer; give a question, or add one first")
         sound = None if text_only else self._engine.detokenizer.stream(self._engine.voices.choose(voice))
-        spoken = sound is not None or not (self._engine.profile.writes_answers or isinstance(part, TextPart))
-        prompt = self._prompt(part, spoken)
-        self._check_room(prompt, part)
+        heard = _has_sound(new)
+        spoken = sound is not None or not (self._engine.profile.writes_answers or not heard)
+        prompt = self._prompt(new, spoken)
+        self._check_room(prompt)
+        self._waiting.clear()
         seconds = max_seconds or self._engine.profile.longest_answer_seconds
         return self._answer(prompt, self._settings(seconds, spoken, sound is not None), sound, interrupted)
 
@@ -98,6 +146,32 @@ class Session:
         pieces = zip(*self._question, strict=True)
         return " ".join(filter(None, (transcribe_piece(self._engine, piece, [rows]) for piece, rows in pieces)))
 
+    def truncate(self, seconds: float) -> str:
+        """Forget what of the last answer was not heard, all but its first `seconds`; returns the text that stays.
+
+        The model writes text ahead of its sound, so text is cut in proportion to the sound where the answer was
+        complete, and by the usual pace of speech where it was not. A tool call that followed is forgotten too.
+        Raises ConfigError while answering, or where there is no spoken answer that nothing was added to.
+        """
+        if self._answering or self._answer_start is None:
+            raise ConfigError("there is no finished spoken answer to shorten; it can be done until the next one begins")
+        if seconds < 0:
+            raise ConfigError(f"an answer can't be shortened to {seconds:g} s; wanted 0 or more")
+        special = self._engine.tokenizer.special
+        ids = self._context.ids[self._answer_start :]
+        section = read_section(ids, special)
+        heard = min(round(seconds * SPEECH_TOKEN_RATE), len(section.codes))
+        if heard < len(section.codes):
+            complete = ids[-1] == special.eot and special.speech_padding_id in ids
+            share = math.ceil(len(section.text_ids) * heard / len(section.codes))
+            words = share if complete else math.ceil(SPOKEN_TOKENS_PER_SECOND * seconds)
+            section_ids = interleave(section.text_ids[:words], section.codes[:heard], special)
+            self._context.rewind(self._answer_start)
+            for token in (*section_ids, special.tts_end, special.eot):
+                self._context.append(token)
+            section = read_section(section_ids, special)
+        return self._engine.tokenizer.decode(section.text_ids).strip()
+
     def _part(self, question: Recording | TextPart) -> AudioPart | TextPart:
         if isinstance(question, TextPart):
             if not question.text.strip():
@@ -105,19 +179,29 @@ class Session:
             return question
         return AudioPart(hear(question, self._engine.profile.longest_question_seconds))
 
-    def _prompt(self, part: AudioPart | TextPart, spoken: bool) -> Prompt:
-        messages = [Message("human", (part,)), Message("assistant", SPEAK if spoken else None, eot=not spoken)]
+    def _prompt(self, new: Sequence[Message], spoken: bool) -> Prompt:
+        messages = _joined(new)
+        messages.append(Message("assistant", SPEAK if spoken else None, eot=not spoken))
         if not self._context.ids:
-            prompts = self._engine.profile.prompts
-            usual = prompts.chat if isinstance(part, TextPart) else prompts.answer
-            messages.insert(0, Message("system", usual if self._system is None else self._system))
+            declared = [tool_schemas_message(self._tools)] if self._tools else []
+            messages = [
+                Message("system", self._usual(new) if self._system is None else self._system),
+                *declared,
+                *messages,
+            ]
         return render(messages, self._engine.tokenizer)
 
-    def _check_room(self, prompt: Prompt, part: AudioPart | TextPart) -> None:
+    def _usual(self, new: Sequence[Message]) -> str:
+        prompts = self._engine.profile.prompts
+        if self._tools and prompts.tools:
+            return prompts.tools
+        return prompts.answer if _has_sound(new) else prompts.chat
+
+    def _check_room(self, prompt: Prompt) -> None:
         room = self._context.room - spoken_tokens(RESERVED_SECONDS)
         if len(prompt.ids) <= room:
             return
-        if isinstance(part, AudioPart) and room > POSITION_RATE:
+        if prompt.audio and room > POSITION_RATE:
             raise AudioTooLongError(
                 f"the question lasts {len(prompt.ids) / POSITION_RATE:.0f} s, and the conversation has room for "
                 f"{room / POSITION_RATE:.0f} s more; ask something shorter or start a new session"
@@ -150,6 +234,7 @@ class Session:
             rows: Sequence[Tensor] = self._engine.language.encode(prompt.audio)
             self._context.read(prompt, rows)
             self._question = (prompt.audio, list(rows))
+            self._answer_start = len(self._context) if sound is not None else None
             self._turns += 1
             events = decode(self._context, self._engine.tokenizer, settings, interrupted)
             if sound is not None:
@@ -160,3 +245,44 @@ class Session:
             # Also when the caller stops listening: what was said so far is then the answer that the history holds.
             close(self._context)
             self._answering = False
+
+
+def _checked(message: Message, longest_seconds: float) -> Message:
+    """The message as it can be a turn, its recordings checked; errors as `Session.add`."""
+    if message.content is None or not message.eot:
+        raise TemplateError(f"got an open '{message.role}' turn; wanted a finished one")
+    if isinstance(message.content, str):
+        if not message.content.strip():
+            raise TextError(f"got an empty '{message.role}' turn; wanted some text or a recording")
+        return message
+    parts: list[Part] = []
+    for part in message.content:
+        if isinstance(part, TextPart) and not part.text.strip():
+            raise TextError(f"got an empty text in a '{message.role}' turn; leave it out")
+        parts.append(AudioPart(hear(part.samples, longest_seconds)) if isinstance(part, AudioPart) else part)
+    if not parts:
+        raise TextError(f"got an empty '{message.role}' turn; wanted some text or a recording")
+    return Message(message.role, tuple(parts))
+
+
+def _has_sound(messages: Sequence[Message]) -> bool:
+    """Whether the last human turn is spoken."""
+    human = [message.content for message in messages if message.role == "human"]
+    return (
+        bool(human) and not isinstance(human[-1], str) and any(isinstance(part, AudioPart) for part in human[-1] or ())
+    )
+
+
+def _joined(messages: Sequence[Message]) -> list[Message]:
+    """Human turns that follow each other as one, a part each (reference facts 4.7)."""
+    joined: list[Message] = []
+    for message in messages:
+        if joined and message.role == joined[-1].role == "human":
+            joined[-1] = Message("human", (*_parts(joined[-1]), *_parts(message)))
+        else:
+            joined.append(message)
+    return joined
+
+
+def _parts(message: Message) -> tuple[Part, ...]:
+    return (TextPart(message.content),) if isinstance(message.content, str) else message.content or ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from stepwave.facts.rates import INPUT_SAMPLE_RATE, OUTPUT_SAMPLE_RATE, PIECE_SE
 from stepwave.models.detokenizer import Voice
 from stepwave.signal.files import MAX_SECONDS
 from stepwave.signal.resample import Samples
+from stepwave.text.schemas import ToolSchema
 
 PAUSE_SECONDS = 0.15
 """Silence between two pieces of a text that are read one after the other."""
@@ -76,9 +77,9 @@ class Stepwave:
         """
         return hear(audio, self.profile.longest_question_seconds)
 
-    def session(self, system: str | None = None, seed: int | None = None) -> Session:
+    def session(self, system: str | None = None, seed: int | None = None, tools: Sequence[ToolSchema] = ()) -> Session:
         """A conversation of several turns; see `Session`."""
-        return Session(self.engine, system, seed)
+        return Session(self.engine, system, seed, tools)
 
     def stream_reply(
         self,
