@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from stepwave import __version__
-from stepwave.commands import bench, evaluate, finetune, models, prepare, reply, say, train, transcribe
+from stepwave.commands import bench, evaluate, finetune, models, prepare, reply, say, serve, train, transcribe
 from stepwave.commands.console import complain
 from stepwave.facts.errors import StepwaveError
 
@@ -64,6 +64,7 @@ def _program(
       stepwave reply question.wav            answer a recorded question into answer.wav
       stepwave transcribe memo.wav           write down what is said
       stepwave say "Hello." -o hello.wav     read a text aloud
+      stepwave serve                         a speech server, and a page to talk to it
       stepwave models list                   see which models are here
 
     `stepwave COMMAND --help` tells more about each.
@@ -74,6 +75,7 @@ def _program(
 app.command()(reply.reply)
 app.command()(transcribe.transcribe)
 app.command()(say.say)
+app.command()(serve.serve)
 app.add_typer(models.app, name="models")
 app.add_typer(prepare.app, name="prepare")
 app.command()(train.train)

@@ -84,6 +84,11 @@ class Voices:
         """The stored voices, by name."""
         return sorted(self._stored)
 
+    @property
+    def default(self) -> str | None:
+        """The stored voice that is the model's own; None where none is stored."""
+        return (self._default or self.names[0]) if self._stored else None
+
     @cached_property
     def _maker(self) -> VoiceMaker:
         return self._make()
@@ -100,9 +105,9 @@ class Voices:
         if isinstance(choice, Audio):
             return self._maker.make("recording", choice)
         if choice is None:
-            if not self._stored:
+            if self.default is None:
                 raise ConfigError("this model has no voice of its own; give a recording of a few seconds as the voice")
-            return self._stored[self._default or self.names[0]]
+            return self._stored[self.default]
         if isinstance(choice, str) and choice in self._stored:
             return self._stored[choice]
         if not Path(choice).exists():

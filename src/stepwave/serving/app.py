@@ -16,7 +16,10 @@ from stepwave import __version__
 from stepwave.facts.errors import StepwaveError
 from stepwave.serving.access import check_access
 from stepwave.serving.errors import ApiError, api_error
+from stepwave.serving.extras import router as extras_router
 from stepwave.serving.metrics import CONTENT_TYPE
+from stepwave.serving.realtime.registry import Registry
+from stepwave.serving.realtime.route import router as realtime_router
 from stepwave.serving.service import Service
 
 _LOG = logging.getLogger(__name__)
@@ -34,6 +37,9 @@ def build_app(service: Service) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
+    app.state.registry = Registry(service)
+    app.include_router(realtime_router)
+    app.include_router(extras_router)
     app.middleware("http")(_guard)
     app.add_exception_handler(Exception, _tell)
     app.add_exception_handler(StepwaveError, _tell)
@@ -69,6 +75,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         warming.cancel()
+        await app.state.registry.close()
 
 
 async def _warm(service: Service) -> None:

@@ -25,6 +25,8 @@ class ServerConfig:
     """What the model is called in requests and answers."""
     most_sessions: int = 8
     """Conversations kept at once, connected or waiting to be resumed; a further one is told that the server is full."""
+    most_connections: int = 256
+    """TCP connections at once; further ones get status 503."""
     most_requests: int = 16
     """HTTP requests at work or waiting for the model at once."""
     most_upload_bytes: int = 25 * MEBIBYTE
@@ -46,8 +48,8 @@ class ServerConfig:
 
     def __post_init__(self) -> None:
         for name in (
-            "most_sessions", "most_requests", "most_upload_bytes", "most_message_bytes", "most_unsent_bytes",
-            "idle_seconds", "session_seconds", "resume_seconds", "drain_seconds",
+            "most_sessions", "most_connections", "most_requests", "most_upload_bytes", "most_message_bytes",
+            "most_unsent_bytes", "idle_seconds", "session_seconds", "resume_seconds", "drain_seconds",
         ):  # fmt: skip
             if getattr(self, name) <= 0:
                 raise ConfigError(f"server: {name} is {getattr(self, name)}; wanted more than 0")

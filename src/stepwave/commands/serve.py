@@ -1,0 +1,81 @@
+"""`stepwave serve`: the speech server, its page included."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from stepwave.commands import options
+from stepwave.commands.console import Steps, complain, tell
+
+
+def serve(
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 for any free one.")
+    ] = 8000,
+    model: options.Model = "nano",
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token",
+            envvar="STEPWAVE_TOKEN",
+            show_envvar=True,
+            help="What clients must send as API key; made anew each time unless told.",
+        ),
+    ] = None,
+    no_token: Annotated[bool, typer.Option("--no-token", help="Let in whoever is on this machine.")] = False,
+    sessions: Annotated[int, typer.Option("--sessions", min=1, help="Conversations at once.")] = 8,
+    device: options.Device = None,
+    threads: options.Threads = None,
+) -> None:
+    """Serve the model: OpenAI's HTTP and Realtime protocols, and a page to talk to it.
+
+    Everything is done on this computer. Clients need the address and, as their API key, the token that is printed.
+    Ctrl-C stops the server when the answers under way are told; a second Ctrl-C at once.
+
+    \b
+    Examples:
+      stepwave serve                          then open the address it prints
+      stepwave serve --model my-model --port 9000
+      OPENAI_BASE_URL=http://127.0.0.1:8000/v1 OPENAI_API_KEY=TOKEN python my_client.py
+    """
+    import asyncio
+    import secrets
+
+    from stepwave.facts.errors import MissingExtraError
+
+    try:
+        import fastapi  # noqa: F401
+        import prometheus_client  # noqa: F401
+        import uvicorn  # noqa: F401
+        import websockets  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("serve", error.name) from None
+    from stepwave.dialogue.loading import load
+    from stepwave.serving.config import ServerConfig
+    from stepwave.serving.run import listen
+    from stepwave.serving.run import serve as run
+    from stepwave.serving.service import Service
+
+    if token is not None and no_token:
+        raise typer.BadParameter("give --token or --no-token, not both")
+    key = None if no_token else token or secrets.token_urlsafe(24)
+    config = ServerConfig(host, port, key, model_name=model, most_sessions=sessions)
+    listening = listen(config)
+    with Steps() as steps:
+        steps.now(f"opening {model}")
+        talker = load(model, device, threads)
+    place = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
+
+    def started() -> None:
+        tell(f"page:    {place}/" + (f"#token={key}" if key else ""))
+        tell(f"API:     {place}/v1" + (f" (API key: {key})" if key else " (no key needed)"))
+        if not config.loopback:
+            complain(
+                "this server can be reached from other machines, and its traffic is not encrypted: put TLS before it"
+            )
+
+    with listening:
+        asyncio.run(run(Service(talker, config), listening, started))

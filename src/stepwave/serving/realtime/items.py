@@ -1,0 +1,134 @@
+"""A conversation's items: what was asked, answered, called and returned, as the protocol shows them and as turns."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from stepwave.dialogue.stepwave import Stepwave
+from stepwave.facts.conversation import AudioPart, Message, Part, TextPart
+from stepwave.facts.rates import INPUT_SAMPLE_RATE
+from stepwave.serving.errors import ApiError
+from stepwave.serving.realtime.audio_formats import AudioFormat, InputStream
+from stepwave.serving.realtime.client_events import ItemParam
+from stepwave.signal.files import Audio
+from stepwave.signal.resample import Samples
+
+ItemType: TypeAlias = Literal["message", "function_call", "function_call_output"]
+
+
+def new_id(kind: str) -> str:
+    """An id nobody can guess, such as `item_4f...`."""
+    return f"{kind}_{secrets.token_hex(12)}"
+
+
+@dataclass
+class Item:
+    """One item. `sound` is what the model hears of it, samples [n] at 16 kHz, until it has heard it."""
+
+    id: str
+    type: ItemType
+    role: str | None = None
+    content: list[dict[str, Any]] = field(default_factory=list)
+    status: str = "completed"
+    call_id: str | None = None
+    name: str | None = None
+    arguments: str | None = None
+    output: str | None = None
+    sound: list[Samples] = field(default_factory=list)
+    asked: bool = False
+    """Whether the model has it already."""
+
+    def to_protocol(self) -> dict[str, Any]:
+        """The item as events show it; recordings are left out."""
+        shown: dict[str, Any] = {"id": self.id, "object": "realtime.item", "type": self.type, "status": self.status}
+        if self.type == "message":
+            return {**shown, "role": self.role, "content": [dict(part) for part in self.content]}
+        if self.type == "function_call":
+            return {**shown, "call_id": self.call_id, "name": self.name, "arguments": self.arguments or ""}
+        return {**shown, "call_id": self.call_id, "output": self.output or ""}
+
+    @property
+    def text(self) -> str:
+        """What is written in it, or known of what was said."""
+        texts = (part.get("text") or part.get("transcript") or "" for part in self.content)
+        return "\n".join(filter(None, texts))
+
+    def message(self) -> Message | None:
+        """The turn it is to the model; None where it is none by itself (a call, whose turn is the answer before it)."""
+        if self.type == "function_call":
+            return None
+        if self.type == "function_call_output":
+            return Message("input", (TextPart(self.output or ""),))
+        if self.role != "user":
+            return Message("assistant" if self.role == "assistant" else "system", (TextPart(self.text),))
+        parts: list[Part] = []
+        sound = iter(self.sound)
+        for part in self.content:
+            if part["type"] == "input_audio":
+                parts.append(AudioPart(next(sound)))
+            else:
+                parts.append(TextPart(part["text"]))
+        return Message("user", tuple(parts))  # type: ignore[arg-type]  # mapped to "human"
+
+
+def spoken_item(item_id: str, samples: Samples) -> Item:
+    """A question that was said."""
+    return Item(item_id, "message", "user", [{"type": "input_audio", "transcript": None}], sound=[samples])
+
+
+def read_item(param: ItemParam, audio_format: AudioFormat, talker: Stepwave) -> Item:
+    """The item a client adds. Raises ApiError for one that lacks something, AudioError for sound that can't be used."""
+    item = Item(param.id or new_id("item"), param.type)
+    if param.type == "message":
+        _read_message(item, param, audio_format, talker)
+    elif param.type == "function_call":
+        item.call_id, item.name, item.arguments = param.call_id or new_id("call"), param.name, param.arguments or "{}"
+        item.asked = True
+        if not item.name:
+            raise ApiError("a function_call item needs a name", code="missing_value", param="item.name")
+    else:
+        item.call_id, item.output = param.call_id, param.output
+        if not item.call_id or not (item.output or "").strip():
+            raise ApiError(
+                "a function_call_output item needs a call_id and an output that is not empty",
+                code="missing_value",
+                param="item.output",
+            )
+    return item
+
+
+def _read_message(item: Item, param: ItemParam, audio_format: AudioFormat, talker: Stepwave) -> None:
+    if param.role is None or not param.content:
+        raise ApiError("a message item needs a role and content", code="missing_value", param="item.role")
+    item.role = param.role
+    for number, part in enumerate(param.content):
+        place = f"item.content.{number}"
+        if part.type in ("input_audio", "audio") and param.role == "user":
+            samples = decode_audio(part.audio or "", audio_format, f"{place}.audio")
+            item.sound.append(talker.hear(Audio(samples, INPUT_SAMPLE_RATE)))
+            item.content.append({"type": "input_audio", "transcript": part.transcript})
+            continue
+        text = part.text if part.text is not None else part.transcript
+        if not (text or "").strip():
+            raise ApiError("got a part without text; leave it out", code="missing_value", param=f"{place}.text")
+        item.content.append({"type": "output_text" if param.role == "assistant" else "input_text", "text": text})
+
+
+def decode_base64(text: str, param: str) -> bytes:
+    """The bytes; raises ApiError where it is no base64."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise ApiError("got audio that is no base64", code="invalid_value", param=param) from None
+
+
+def decode_audio(text: str, audio_format: AudioFormat, param: str) -> Samples:
+    """Samples [n] at 16 kHz of a whole recording in base64."""
+    stream = InputStream(audio_format)
+    return np.concatenate([stream.push(decode_base64(text, param)), stream.finish()])

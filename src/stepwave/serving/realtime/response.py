@@ -1,0 +1,187 @@
+"""One answer as the protocol tells it: items that open, fill and close while the model's events come."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias
+
+from stepwave.facts.events import AudioDelta, Event, Finished, TextDelta, ToolCallRequest
+from stepwave.serving.errors import ApiError
+from stepwave.serving.realtime.audio_formats import OutputStream
+from stepwave.serving.realtime.items import Item, new_id
+from stepwave.serving.realtime.settings import Settings
+
+Status: TypeAlias = Literal["completed", "cancelled", "failed", "incomplete"]
+Reason: TypeAlias = Literal["turn_detected", "client_cancelled", "max_output_tokens"]
+Put: TypeAlias = Callable[[dict[str, Any]], object]
+
+
+class Response:
+    """Turns the model's events into the protocol's, handing each to `put`; `finish` must come last, once.
+
+    `added` gets every item of the answer when it opens. Without a `conversation` the items are told as output of the
+    response alone.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        put: Put,
+        added: Callable[[Item], object],
+        metadata: dict[str, str] | None = None,
+        conversation: str | None = None,
+        voice: str = "default",
+    ) -> None:
+        self.id = new_id("resp")
+        self.over = False
+        self.sounded = 0.0
+        """Seconds of sound handed out so far."""
+        self._settings = settings
+        self._put = put
+        self._added = added
+        self._metadata = metadata
+        self._conversation = conversation
+        self._voice = voice
+        self._items: list[Item] = []
+        self._message: Item | None = None
+        self._sound = OutputStream(settings.output_format)
+        self._finished: Finished | None = None
+        put({"type": "response.created", "response": self._state("in_progress")})
+
+    @property
+    def items(self) -> list[Item]:
+        """The answer's items so far."""
+        return self._items
+
+    def take(self, event: Event) -> None:
+        """Tell one event of the model."""
+        if isinstance(event, TextDelta):
+            part = self._open()
+            key = "transcript" if self._settings.spoken else "text"
+            part[key] += event.text
+            kind = "response.output_audio_transcript.delta" if self._settings.spoken else "response.output_text.delta"
+            self._put({"type": kind, **self._place(), "delta": event.text})
+        elif isinstance(event, AudioDelta):
+            self._open()
+            self._sound_out(self._sound.push(event.samples))
+            self.sounded += len(event.samples) / event.sample_rate
+        elif isinstance(event, ToolCallRequest):
+            self._call(event)
+        elif isinstance(event, Finished):
+            self._finished = event
+
+    def finish(
+        self, status: Status, input_tokens: int, reason: Reason | None = None, error: ApiError | None = None
+    ) -> None:
+        """Close what is open and tell how it ended."""
+        if self._finished is not None and self._finished.reason == "length" and status == "completed":
+            status, reason = "incomplete", "max_output_tokens"
+        if status in ("completed", "incomplete"):
+            self._sound_out(self._sound.finish())
+        self._close("completed" if status == "completed" else "incomplete")
+        self.over = True
+        state = self._state(status)
+        details: dict[str, Any] = {"type": status}
+        if reason is not None:
+            details["reason"] = reason
+        if error is not None:
+            details["error"] = {"type": error.kind, "code": error.code, "message": str(error)}
+        state["status_details"] = details if status != "completed" else None
+        state["usage"] = self._usage(input_tokens)
+        self._put({"type": "response.done", "response": state})
+
+    def _open(self) -> dict[str, Any]:
+        """The content part of the message, opened when the first of it comes."""
+        if self._message is not None:
+            return self._message.content[0]
+        spoken = self._settings.spoken
+        content = {"type": "output_audio", "transcript": ""} if spoken else {"type": "output_text", "text": ""}
+        item = Item(new_id("item"), "message", "assistant", status="in_progress", asked=True)
+        self._begin(item)
+        item.content.append(content)
+        self._message = item
+        part = {"type": "audio", "transcript": ""} if spoken else {"type": "text", "text": ""}
+        self._put({"type": "response.content_part.added", **self._place(), "part": part})
+        return content
+
+    def _begin(self, item: Item) -> None:
+        self._items.append(item)
+        place = {"response_id": self.id, "output_index": len(self._items) - 1}
+        self._put({"type": "response.output_item.added", **place, "item": item.to_protocol()})
+        self._added(item)
+
+    def _sound_out(self, data: bytes) -> None:
+        if data and self._message is not None:
+            delta = base64.b64encode(data).decode()
+            self._put({"type": "response.output_audio.delta", **self._place(), "delta": delta})
+
+    def _close(self, status: str) -> None:
+        item = self._message
+        if item is None:
+            return
+        content = item.content[0]
+        content_text = str(content.get("transcript") or content.get("text") or "").strip()
+        if self._settings.spoken:
+            self._put({"type": "response.output_audio.done", **self._place()})
+            done = {"type": "response.output_audio_transcript.done", "transcript": content_text}
+            part = {"type": "audio", "transcript": content_text}
+        else:
+            done = {"type": "response.output_text.done", "text": content_text}
+            part = {"type": "text", "text": content_text}
+        self._put({**done, **self._place()})
+        self._put({"type": "response.content_part.done", **self._place(), "part": part})
+        self._end(item, status)
+        self._message = None
+
+    def _call(self, event: ToolCallRequest) -> None:
+        self._sound_out(self._sound.finish())
+        self._close("completed")
+        item = Item(new_id("item"), "function_call", status="in_progress", call_id=new_id("call"), asked=True)
+        item.name, item.arguments = event.name, ""
+        self._begin(item)
+        item.arguments = event.arguments_json
+        place = {
+            "response_id": self.id, "item_id": item.id, "output_index": len(self._items) - 1, "call_id": item.call_id,
+        }  # fmt: skip
+        self._put({"type": "response.function_call_arguments.delta", **place, "delta": item.arguments})
+        done = {"type": "response.function_call_arguments.done", "name": item.name, "arguments": item.arguments}
+        self._put({**done, **place})
+        self._end(item, "completed")
+
+    def _end(self, item: Item, status: str) -> None:
+        item.status = status
+        place = {"response_id": self.id, "output_index": self._items.index(item)}
+        self._put({"type": "response.output_item.done", **place, "item": item.to_protocol()})
+        if self._conversation is not None:
+            self._put({"type": "conversation.item.done", "previous_item_id": None, "item": item.to_protocol()})
+
+    def _place(self) -> dict[str, Any]:
+        assert self._message is not None
+        index = self._items.index(self._message)
+        return {"response_id": self.id, "item_id": self._message.id, "output_index": index, "content_index": 0}
+
+    def _state(self, status: str) -> dict[str, Any]:
+        output = {"format": self._settings.output_format.to_protocol(), "voice": self._voice}
+        return {
+            "id": self.id,
+            "object": "realtime.response",
+            "status": status,
+            "status_details": None,
+            "output": [item.to_protocol() for item in self._items],
+            "conversation_id": self._conversation,
+            "output_modalities": ["audio" if self._settings.spoken else "text"],
+            "audio": {"output": output},
+            "metadata": self._metadata,
+            "usage": None,
+        }
+
+    def _usage(self, input_tokens: int) -> dict[str, Any]:
+        text = self._finished.text_tokens if self._finished is not None else 0
+        speech = self._finished.speech_tokens if self._finished is not None else 0
+        return {
+            "total_tokens": input_tokens + text + speech,
+            "input_tokens": input_tokens,
+            "output_tokens": text + speech,
+            "output_token_details": {"text_tokens": text, "audio_tokens": speech},
+        }

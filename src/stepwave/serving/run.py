@@ -1,0 +1,102 @@
+"""Runs a server until it is told to stop, and stops it so that answers under way finish."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+
+from stepwave.facts.errors import ConfigError
+from stepwave.serving.app import build_app
+from stepwave.serving.config import ServerConfig
+from stepwave.serving.service import Service
+
+_GRACE_SECONDS = 5
+_POLL_SECONDS = 0.05
+
+
+def listen(config: ServerConfig) -> socket.socket:
+    """The socket to serve on. Raises ConfigError where the address can't be had."""
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    try:
+        return socket.create_server((config.host, config.port), family=family, backlog=1024)
+    except OSError as error:
+        raise ConfigError(
+            f"can't listen on {config.host}, port {config.port} ({error.strerror or error}); "
+            "give another --port, or --port 0 for any free one"
+        ) from None
+
+
+async def serve(service: Service, listening: socket.socket, started: Callable[[], None] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM; a second Ctrl-C ends answers too. `started` is called when clients may come."""
+    config = service.config
+    server = StoppableServer(
+        uvicorn.Config(
+            build_app(service),
+            log_config=None,
+            access_log=False,
+            limit_concurrency=config.most_connections,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            timeout_keep_alive=30,
+            ws="websockets-sansio",
+            ws_max_size=config.most_message_bytes,
+            ws_per_message_deflate=False,
+        ),
+        service,
+        started,
+    )
+    try:
+        await server.serve(sockets=[listening])
+    finally:
+        service.turns.close()
+
+
+class StoppableServer(uvicorn.Server):
+    """Uvicorn, which stops when the answers under way are told, or `drain_seconds` are over."""
+
+    def __init__(self, config: uvicorn.Config, service: Service, started: Callable[[], None] | None = None) -> None:
+        super().__init__(config)
+        self._service = service
+        self._started = started
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._draining: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, then tell so."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        if self._started is not None and not self.should_exit:
+            self._started()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal came."""
+        self.stop(at_once=sig == signal.SIGINT and self._service.stopping.is_set())
+
+    def stop(self, at_once: bool = False) -> None:
+        """Stop, from any thread: when answers are told, or `at_once`."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stop, at_once)
+        else:
+            self.should_exit = True
+
+    def _stop(self, at_once: bool) -> None:
+        if at_once:
+            self._service.stopped.set()
+            self.should_exit = True
+        elif self._draining is None:
+            self._draining = asyncio.create_task(self._drain())
+
+    async def _drain(self) -> None:
+        service = self._service
+        service.stopping.set()
+        try:
+            async with asyncio.timeout(service.config.drain_seconds):
+                while service.turns.count:
+                    await asyncio.sleep(_POLL_SECONDS)
+        except TimeoutError:
+            service.stopped.set()
+        self.should_exit = True
