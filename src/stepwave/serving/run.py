@@ -33,26 +33,26 @@ def listen(config: ServerConfig) -> socket.socket:
 
 async def serve(service: Service, listening: socket.socket, started: Callable[[], None] | None = None) -> None:
     """Serve until SIGINT or SIGTERM; a second Ctrl-C ends answers too. `started` is called when clients may come."""
-    config = service.config
-    server = StoppableServer(
-        uvicorn.Config(
-            build_app(service),
-            log_config=None,
-            access_log=False,
-            limit_concurrency=config.most_connections,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-            timeout_keep_alive=30,
-            ws="websockets-sansio",
-            ws_max_size=config.most_message_bytes,
-            ws_per_message_deflate=False,
-        ),
-        service,
-        started,
-    )
     try:
-        await server.serve(sockets=[listening])
+        await build_server(service, started).serve(sockets=[listening])
     finally:
         service.turns.close()
+
+
+def build_server(service: Service, started: Callable[[], None] | None = None) -> StoppableServer:
+    """The server of `service`, not yet running; `started` is called when clients may come."""
+    config = uvicorn.Config(
+        build_app(service),
+        log_config=None,
+        access_log=False,
+        limit_concurrency=service.config.most_connections,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_keep_alive=30,
+        ws="websockets-sansio",
+        ws_max_size=service.config.most_message_bytes,
+        ws_per_message_deflate=False,
+    )
+    return StoppableServer(config, service, started)
 
 
 class StoppableServer(uvicorn.Server):

@@ -46,6 +46,8 @@ _LOG = logging.getLogger(__name__)
 MOST_ITEMS: Final = 2_000
 """Items a conversation may come to."""
 MILLISECONDS: Final = 1_000
+PATIENCE_SECONDS: Final = 0.25
+"""After a commit a client's `response.create` gets so long to come before the question is written down."""
 
 
 class Conversation:
@@ -186,7 +188,7 @@ class Conversation:
         """Write a question down, after its answer: it must not wait for that."""
         kind = "conversation.item.input_audio_transcription"
         place = {"item_id": item.id, "content_index": 0}
-        await asyncio.sleep(0)
+        await asyncio.sleep(PATIENCE_SECONDS)
         while self.answering and self._answering is not None:
             await asyncio.wait([self._answering])
         try:

@@ -121,7 +121,8 @@ class Response:
         if item is None:
             return
         content = item.content[0]
-        content_text = str(content.get("transcript") or content.get("text") or "").strip()
+        key = "transcript" if self._settings.spoken else "text"
+        content_text = content[key] = content[key].strip()
         if self._settings.spoken:
             self._put({"type": "response.output_audio.done", **self._place()})
             done = {"type": "response.output_audio_transcript.done", "transcript": content_text}

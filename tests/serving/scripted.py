@@ -1,0 +1,86 @@
+"""A model whose answers a test writes: real sessions are not opened, events come as they are told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from stepwave.dialogue.stepwave import Stepwave
+from stepwave.facts.conversation import Message
+from stepwave.facts.events import AudioDelta, Event, Finished, TextDelta
+
+PIECE = np.full(2400, 0.25, dtype=np.float32)
+"""A tenth of a second of sound."""
+
+
+def said(text: str, seconds: float, pace: float = 0.0) -> Iterator[Event]:
+    """Words and sound, a tenth of a second every `pace` seconds."""
+    for word in text.split(" "):
+        yield TextDelta(f"{word} ")
+    for _ in range(round(10 * seconds)):
+        time.sleep(pace)
+        yield AudioDelta(PIECE, 24_000)
+    yield Finished("stop", len(text.split(" ")), round(25 * seconds), 0.1)
+
+
+@dataclass
+class ScriptedSession:
+    """Plays one script after the other, and keeps what it was told."""
+
+    scripts: Iterator[Iterable[Event]]
+    heard: list[Message] = field(default_factory=list)
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    shortened: list[float] = field(default_factory=list)
+    closed: int = 0
+    turns: int = 0
+    ids: list[int] = field(default_factory=list)
+    told: list[Any] = field(default_factory=list)
+
+    def instruct(self, system: str | None, tools: Any = ()) -> None:
+        self.told.append((system, tuple(tools)))
+
+    def add(self, message: Message) -> None:
+        self.heard.append(message)
+
+    def add_result(self, text: str) -> None:
+        raise AssertionError("results come as turns")
+
+    def truncate(self, seconds: float) -> str:
+        self.shortened.append(seconds)
+        return "what was heard"
+
+    def stream(self, question: Any = None, **how: Any) -> Iterator[Event]:
+        assert question is None
+        self.asked.append(how)
+        self.turns += 1
+        return self._play(next(self.scripts))
+
+    def _play(self, script: Iterable[Event]) -> Iterator[Event]:
+        try:
+            yield from script
+        finally:
+            self.closed += 1
+
+
+class ScriptedTalker(Stepwave):
+    """A talker whose sessions answer by `scripts`, one after the other; all else is `talker`'s."""
+
+    def __init__(self, talker: Stepwave, *scripts: Iterable[Event], transcript: str = "what was asked") -> None:
+        super().__init__(talker.engine)
+        self.sessions: list[ScriptedSession] = []
+        self._scripts = iter(scripts)
+        self._transcript = transcript
+
+    def warm(self) -> None:
+        pass
+
+    def session(self, *_: Any, **__: Any) -> Any:
+        self.sessions.append(ScriptedSession(self._scripts))
+        return self.sessions[-1]
+
+    def transcribe(self, *_: Any, **__: Any) -> str:
+        return self._transcript
