@@ -271,3 +271,34 @@ def test_what_was_heard_to_its_end_stays_whole(talker: Stepwave, question: Sampl
     before = session.ids
     session.truncate(60.0)
     assert session.ids == before
+
+
+def test_the_oldest_turns_are_forgotten_and_the_rest_is_as_if_read_alone(talker: Stepwave, question: Samples) -> None:
+    session = talker.session("Be brief.", seed=1)
+    others = [noise(0.7, seed) for seed in range(3)]
+    for asked in others:
+        list(session.stream(asked, max_seconds=0.3))
+    whole, last = session.ids, len(session.ids)
+    assert session.room == session._context.model.decoder.config.max_positions - last
+    assert session.forget_oldest(len(whole)) == 0
+    assert session.ids == whole
+    assert session.forget_oldest(2 * len(whole) // 3 + 20) == 1
+    head = render([Message("system", "Be brief.")], talker.engine.tokenizer).ids
+    kept = session.ids
+    assert kept[: len(head)] == head
+    assert kept[len(head) :] == whole[len(whole) - len(kept) + len(head) :]
+    special = talker.engine.tokenizer.special
+    assert kept[len(head)] == special.bot
+    model = talker.engine.language
+    rows = model.encode(others[1:])
+    with torch.inference_mode():
+        hidden = model.prefill(model.decoder.new_cache(), torch.tensor([kept]), rows)
+    torch.testing.assert_close(session._context.hidden().float(), hidden.float(), rtol=0.1, atol=0.1)
+    list(session.stream(question, max_seconds=0.3))
+    assert session.ids[: len(kept)] == kept
+    # All of it, if need be.
+    assert session.forget_oldest(0) == 3
+    assert session.ids == head
+    with pytest.raises(ConfigError, match="no finished spoken answer"):
+        session.truncate(0.1)
+    list(session.stream(question, max_seconds=0.3))

@@ -37,6 +37,7 @@ class ScriptedSession:
     shortened: list[float] = field(default_factory=list)
     closed: int = 0
     turns: int = 0
+    room: int = 8_000
     ids: list[int] = field(default_factory=list)
     told: list[Any] = field(default_factory=list)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from torch import Tensor
@@ -62,6 +62,8 @@ class Session:
         self._waiting: list[Message] = []
         self._question: tuple[list[Samples], list[Tensor]] = ([], [])
         self._answer_start: int | None = None
+        self._head = 0  # ids of the system prompt and the tools
+        self._exchanges: list[_Exchange] = []
         self._turns = 0
         self._answering = False
 
@@ -69,6 +71,11 @@ class Session:
     def ids(self) -> list[int]:
         """The whole conversation as token ids; what was added and not answered yet is not in it."""
         return self._context.ids
+
+    @property
+    def room(self) -> int:
+        """Positions left: a second of a question takes 12.5, one of a spoken answer 31.25."""
+        return self._context.room
 
     @property
     def turns(self) -> int:
@@ -172,6 +179,27 @@ class Session:
             section = read_section(section_ids, special)
         return self._engine.tokenizer.decode(section.text_ids).strip()
 
+    def forget_oldest(self, keep: int) -> int:
+        """Forget the oldest questions and answers, so that the rest takes at most `keep` positions; returns how many.
+
+        System prompt and tools stay. What stays is read anew, from what was encoded of its sound: it costs a
+        computation over its positions. Raises ConfigError while answering.
+        """
+        if self._answering:
+            raise ConfigError("the session is still answering; take or close the last answer's events first")
+        ids = self._context.ids
+        kept = [one for one in self._exchanges if len(ids) - one.start + self._head <= keep]
+        forgotten = len(self._exchanges) - len(kept)
+        if forgotten:
+            start = kept[0].start if kept else len(ids)
+            rows = [row for one in kept for row in one.rows]
+            self._context = Context(self._engine.language)
+            self._context.read(Prompt([*ids[: self._head], *ids[start:]], [], []), rows)
+            shift = start - self._head
+            self._exchanges = [_Exchange(one.start - shift, one.rows) for one in kept]
+            self._answer_start = self._answer_start - shift if self._answer_start is not None and kept else None
+        return forgotten
+
     def _part(self, question: Recording | TextPart) -> AudioPart | TextPart:
         if isinstance(question, TextPart):
             if not question.text.strip():
@@ -184,11 +212,9 @@ class Session:
         messages.append(Message("assistant", SPEAK if spoken else None, eot=not spoken))
         if not self._context.ids:
             declared = [tool_schemas_message(self._tools)] if self._tools else []
-            messages = [
-                Message("system", self._usual(new) if self._system is None else self._system),
-                *declared,
-                *messages,
-            ]
+            head = [Message("system", self._usual(new) if self._system is None else self._system), *declared]
+            self._head = len(render(head, self._engine.tokenizer).ids)
+            messages = [*head, *messages]
         return render(messages, self._engine.tokenizer)
 
     def _usual(self, new: Sequence[Message]) -> str:
@@ -232,7 +258,9 @@ class Session:
         self._answering = True
         try:
             rows: Sequence[Tensor] = self._engine.language.encode(prompt.audio)
+            start = max(len(self._context), self._head)
             self._context.read(prompt, rows)
+            self._exchanges.append(_Exchange(start, tuple(rows)))
             self._question = (prompt.audio, list(rows))
             self._answer_start = len(self._context) if sound is not None else None
             self._turns += 1
@@ -245,6 +273,14 @@ class Session:
             # Also when the caller stops listening: what was said so far is then the answer that the history holds.
             close(self._context)
             self._answering = False
+
+
+@dataclass(frozen=True)
+class _Exchange:
+    """A question and its answer in the history: where its ids start, and its sound as the model heard it."""
+
+    start: int
+    rows: tuple[Tensor, ...]
 
 
 def _checked(message: Message, longest_seconds: float) -> Message:

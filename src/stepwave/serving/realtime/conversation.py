@@ -46,6 +46,10 @@ _LOG = logging.getLogger(__name__)
 MOST_ITEMS: Final = 2_000
 """Items a conversation may come to."""
 MILLISECONDS: Final = 1_000
+LEAST_ROOM: Final = 2_000
+"""Positions under which the oldest turns are forgotten: a question of 20 s and an answer of 50."""
+KEPT_POSITIONS: Final = 1_500
+"""What is kept then: reading it anew costs time."""
 PATIENCE_SECONDS: Final = 0.25
 """After a commit a client's `response.create` gets so long to come before the question is written down."""
 
@@ -100,7 +104,11 @@ class Conversation:
 
     async def _do(self, event: ClientEvent) -> None:
         if isinstance(event, Append):
-            self._hear(decode_base64(event.audio, "audio"))
+            data = decode_base64(event.audio, "audio")
+            for start in range(0, len(data), _SLICE_BYTES):
+                # Much at once must not hold up other sessions while it is searched for speech.
+                self._hear(data[start : start + _SLICE_BYTES])
+                await asyncio.sleep(0)
         elif isinstance(event, SessionUpdate):
             self._update(event)
         elif isinstance(event, Commit):
@@ -307,6 +315,9 @@ class Conversation:
 
         def make() -> Iterator[Event]:
             session.instruct(settings.instructions, settings.offered)
+            if session.room < LEAST_ROOM:
+                forgotten = session.forget_oldest(KEPT_POSITIONS)
+                _LOG.info("session %s: %d turns forgotten to make room", self.id, forgotten)
             for item in items:
                 message: Message | None = item.message()
                 item.asked, item.sound = True, []
@@ -399,6 +410,9 @@ class Conversation:
 
     def _put(self, event: dict[str, Any]) -> None:
         self.outbox.put(event)
+
+
+_SLICE_BYTES: Final = 48_000  # a second of PCM
 
 
 def _milliseconds(sample: int) -> int:
