@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from stepwave import __version__
-from stepwave.commands import bench, evaluate, finetune, models, prepare, reply, say, serve, train, transcribe
+from stepwave.commands import bench, chat, evaluate, finetune, models, prepare, reply, say, serve, train, transcribe
 from stepwave.commands.console import complain
 from stepwave.facts.errors import StepwaveError
 
@@ -75,6 +75,7 @@ def _program(
 app.command()(reply.reply)
 app.command()(transcribe.transcribe)
 app.command()(say.say)
+app.command()(chat.chat)
 app.command()(serve.serve)
 app.add_typer(models.app, name="models")
 app.add_typer(prepare.app, name="prepare")

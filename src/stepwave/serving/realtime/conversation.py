@@ -15,6 +15,7 @@ from stepwave.facts.conversation import Message
 from stepwave.facts.errors import StepwaveError
 from stepwave.facts.events import AudioDelta, Event
 from stepwave.facts.rates import INPUT_SAMPLE_RATE
+from stepwave.models.detokenizer import Voice
 from stepwave.serving.errors import ApiError, api_error
 from stepwave.serving.realtime.audio_formats import InputStream
 from stepwave.serving.realtime.client_events import (
@@ -57,12 +58,14 @@ PATIENCE_SECONDS: Final = 0.25
 class Conversation:
     """One session of the Realtime protocol. Lives on the event loop; `handle` takes one message after the other."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, voice: Voice | None = None) -> None:
+        """`voice` is spoken with where the client names none; None for the model's own."""
         self.id = new_id("sess")
         self.resume_token = new_id("resume")
         self.outbox = Outbox(service.config.most_unsent_bytes)
         self._service = service
         self._settings = Settings()
+        self._voice = voice
         self._session = service.talker.session()
         self._conversation_id = new_id("conv")
         self._items: dict[str, Item] = {}
@@ -94,6 +97,11 @@ class Conversation:
     def answering(self) -> bool:
         """Whether an answer is being made."""
         return self._answering is not None and not self._answering.done()
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is being made, or a question written down."""
+        return self.answering or bool(self._transcribing)
 
     async def end(self) -> None:
         """Break off what is under way, for good."""
@@ -324,7 +332,7 @@ class Conversation:
                 if message is not None:
                     session.add(message)
             return session.stream(
-                voice=settings.voice,
+                voice=settings.voice or self._voice,
                 text_only=not settings.spoken,
                 max_seconds=settings.most_seconds,
                 interrupted=service.stopped.is_set,
