@@ -82,7 +82,7 @@ def nano_pretrain_3(folder: Path, device: str) -> Run:
         ),
         sequence_length=SEQUENCE,
         sequences_per_step=1,
-        steps=100,
+        steps=50,
         schedule="constant",
         warmup_steps=8,
         notes={
@@ -114,7 +114,7 @@ def nano_pretrain_4(folder: Path, device: str) -> Run:
         ),
         sequence_length=SEQUENCE,
         sequences_per_step=1,
-        steps=50,
+        steps=30,
         schedule="cosine",
         warmup_steps=8,
         notes={
@@ -143,7 +143,7 @@ def nano_sft(folder: Path, device: str) -> Run:
         ),
         sequence_length=SEQUENCE,
         sequences_per_step=1,
-        steps=70,
+        steps=40,
         schedule="cosine",
         warmup_steps=8,
         notes={

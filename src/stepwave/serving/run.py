@@ -13,6 +13,7 @@ import uvicorn
 from stepwave.facts.errors import ConfigError
 from stepwave.serving.app import build_app
 from stepwave.serving.config import ServerConfig
+from stepwave.serving.realtime.registry import Registry
 from stepwave.serving.service import Service
 
 _GRACE_SECONDS = 5
@@ -41,8 +42,9 @@ async def serve(service: Service, listening: socket.socket, started: Callable[[]
 
 def build_server(service: Service, started: Callable[[], None] | None = None) -> StoppableServer:
     """The server of `service`, not yet running; `started` is called when clients may come."""
+    app = build_app(service)
     config = uvicorn.Config(
-        build_app(service),
+        app,
         log_config=None,
         access_log=False,
         limit_concurrency=service.config.most_connections,
@@ -52,15 +54,22 @@ def build_server(service: Service, started: Callable[[], None] | None = None) ->
         ws_max_size=service.config.most_message_bytes,
         ws_per_message_deflate=False,
     )
-    return StoppableServer(config, service, started)
+    return StoppableServer(config, service, app.state.registry, started)
 
 
 class StoppableServer(uvicorn.Server):
     """Uvicorn, which stops when the answers under way are told, or `drain_seconds` are over."""
 
-    def __init__(self, config: uvicorn.Config, service: Service, started: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        service: Service,
+        registry: Registry,
+        started: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__(config)
         self._service = service
+        self._registry = registry
         self._started = started
         self._loop: asyncio.AbstractEventLoop | None = None
         self._draining: asyncio.Task[None] | None = None
@@ -99,4 +108,6 @@ class StoppableServer(uvicorn.Server):
                     await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError:
             service.stopped.set()
+        # By itself uvicorn would break connections off before the last events are sent.
+        await self._registry.close()
         self.should_exit = True

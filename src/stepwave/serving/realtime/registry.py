@@ -93,11 +93,13 @@ class Registry:
             self._discard(kept)
 
     async def close(self) -> None:
-        """End all of them."""
+        """End all of them, their last events sent."""
         kept = list(self._kept.values())
+        owners = [one.owner for one in kept if one.owner is not None]
         for one in kept:
             self._discard(one)
-        await asyncio.gather(*(one.ending for one in kept if one.ending is not None), return_exceptions=True)
+        endings = [one.ending for one in kept if one.ending is not None]
+        await asyncio.gather(*owners, *endings, return_exceptions=True)
 
     def _too_long(self, kept: _Kept) -> None:
         seconds = self._service.config.session_seconds
