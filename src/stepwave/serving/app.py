@@ -19,6 +19,7 @@ from stepwave.serving.errors import ApiError, api_error
 from stepwave.serving.extras import router as extras_router
 from stepwave.serving.http.routes import add_http
 from stepwave.serving.metrics import CONTENT_TYPE
+from stepwave.serving.page.page import router as page_router
 from stepwave.serving.realtime.registry import Registry
 from stepwave.serving.realtime.route import router as realtime_router
 from stepwave.serving.service import Service
@@ -41,6 +42,7 @@ def build_app(service: Service) -> FastAPI:
     app.state.registry = Registry(service)
     app.include_router(realtime_router)
     app.include_router(extras_router)
+    app.include_router(page_router)
     add_http(app, service)  # before the guard, which so stands outside of its door
     app.middleware("http")(_guard)
     app.add_exception_handler(Exception, _tell)
