@@ -8,7 +8,7 @@ import pytest
 import stepwave
 from stepwave.dialogue import stepwave as room
 from stepwave.dialogue.stepwave import PAUSE_SECONDS, Stepwave
-from stepwave.facts.errors import CheckpointNotFoundError, ConfigError, TextError
+from stepwave.facts.errors import AudioEmptyError, CheckpointNotFoundError, ConfigError, TextError
 from stepwave.facts.events import AudioDelta, Event, Finished, SpeechDelta, TextDelta
 from stepwave.signal.resample import Samples
 
@@ -118,3 +118,14 @@ def test_importing_the_package_loads_no_torch() -> None:
 
     command = "import stepwave, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", command], check=False).returncode == 0
+
+
+def test_a_transcript_comes_word_by_word_and_is_the_same(talker: Stepwave, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = {0: [" What", " ", "is", " it", "? "], 1: ["  "], 2: ["", " A riv", "er.", "\n"]}
+    written = iter(parts.values())
+    monkeypatch.setattr("stepwave.dialogue.stepwave.stream_transcript", lambda *_: iter(next(written)))
+    monkeypatch.setattr("stepwave.dialogue.stepwave.stretches", lambda samples, _: [samples] * 3)
+    sound = np.sin(np.arange(16_000, dtype=np.float32))
+    assert list(talker.stream_transcribe(sound)) == ["What", " is", " it", "?", " A riv", "er."]
+    with pytest.raises(AudioEmptyError):
+        talker.stream_transcribe(np.zeros(16_000, dtype=np.float32))

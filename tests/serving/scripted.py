@@ -83,5 +83,5 @@ class ScriptedTalker(Stepwave):
         self.sessions.append(ScriptedSession(self._scripts))
         return self.sessions[-1]
 
-    def transcribe(self, *_: Any, **__: Any) -> str:
-        return self._transcript
+    def stream_transcribe(self, *_: Any, **__: Any) -> Iterator[str]:
+        yield self._transcript

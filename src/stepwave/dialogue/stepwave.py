@@ -13,7 +13,7 @@ from stepwave.dialogue.profile import Profile
 from stepwave.dialogue.results import Reading, Reply, Timings
 from stepwave.dialogue.sentences import readings
 from stepwave.dialogue.session import Session
-from stepwave.dialogue.tasks import read_piece, transcribe_piece
+from stepwave.dialogue.tasks import read_piece, stream_transcript, transcribe_piece
 from stepwave.dialogue.voices import VoiceChoice
 from stepwave.facts.conversation import TextPart
 from stepwave.facts.errors import TextError
@@ -148,6 +148,26 @@ class Stepwave:
             if progress is not None:
                 progress(done / len(samples))
         return " ".join(filter(None, texts))
+
+    def stream_transcribe(self, audio: Recording) -> Iterator[str]:
+        """Write down a recording as `transcribe` does, word by word; joined, the parts are the transcript.
+
+        Raises AudioError where the recording can't be used, before anything is written.
+        """
+        return self._written(stretches(hear(audio, MAX_SECONDS), PIECE_SECONDS))
+
+    def _written(self, pieces: Sequence[Samples]) -> Iterator[str]:
+        begun = False
+        for piece in pieces:
+            space, first = "", True
+            for part in stream_transcript(self.engine, piece):
+                # White space is told with the word behind it, so that none stands at the ends.
+                text = space + part
+                words = text.rstrip()
+                space = text[len(words) :]
+                if words:
+                    yield words if not first else f"{' ' if begun else ''}{words.lstrip()}"
+                    begun, first = True, False
 
     def stream_say(self, text: str, voice: VoiceChoice = None, seed: int | None = None) -> Iterator[Event]:
         """Read a text aloud as events, sentence by sentence; every piece ends in a `Finished` of its own.

@@ -36,9 +36,15 @@ def spoken_tokens(seconds: float) -> int:
 
 
 def transcribe_piece(engine: LocalEngine, samples: Samples, rows: Sequence[Tensor] | None = None) -> str:
-    """The words of at most 25 s of sound, samples [n] at 16 kHz; greedy.
+    """The words of at most 25 s of sound; see `stream_transcript`."""
+    return "".join(stream_transcript(engine, samples, rows)).strip()
 
-    `rows` are the encoded sound where it was heard before.
+
+def stream_transcript(engine: LocalEngine, samples: Samples, rows: Sequence[Tensor] | None = None) -> Iterator[str]:
+    """The words of at most 25 s of sound, samples [n] at 16 kHz, as they are written; greedy.
+
+    `rows` are the encoded sound where it was heard before. Joined, and without white space at the ends, the parts are
+    the transcript.
     """
     prompt = render(
         [
@@ -52,7 +58,7 @@ def transcribe_piece(engine: LocalEngine, samples: Samples, rows: Sequence[Tenso
     context.read(prompt, rows)
     most = _SPARE_TOKENS + math.ceil(WRITTEN_TOKENS_PER_SECOND * input_seconds(len(samples)))
     events = decode(context, engine.tokenizer, DecodeSettings(max_tokens=most))
-    return "".join(event.text for event in events if isinstance(event, TextDelta)).strip()
+    return (event.text for event in events if isinstance(event, TextDelta))
 
 
 def read_piece(engine: LocalEngine, text: str, voice: Voice, seed: int | None = None) -> Iterator[Event]:

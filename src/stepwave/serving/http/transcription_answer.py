@@ -13,7 +13,7 @@ from stepwave.checkpoints.layouts import Kind
 from stepwave.dialogue.engine import LocalEngine
 from stepwave.dialogue.listening import stretches
 from stepwave.dialogue.session import Session
-from stepwave.dialogue.tasks import transcribe_piece
+from stepwave.dialogue.tasks import stream_transcript
 from stepwave.facts.errors import ServiceError
 from stepwave.facts.events import TextDelta
 from stepwave.facts.rates import INPUT_SAMPLE_RATE, PIECE_SECONDS
@@ -23,7 +23,8 @@ from stepwave.serving.service import Service
 from stepwave.signal.resample import Samples
 from stepwave.text.prompts import TRANSLATE
 
-Writer = Callable[[Samples], str]
+Writer = Callable[[Samples], Iterator[str]]
+"""Words, part by part, of at most 25 s of sound, samples [n] at 16 kHz."""
 TRANSLATION_PROMPTS: Final[Mapping[Kind, str]] = MappingProxyType({"released": TRANSLATE.format(language="English")})
 """What asks for a translation to English; only the released model has learnt it."""
 
@@ -40,12 +41,12 @@ class Piece:
 
 
 def transcriber(engine: LocalEngine) -> Writer:
-    """Writes down at most 25 s of sound, samples [n] at 16 kHz."""
-    return lambda samples: transcribe_piece(engine, samples)
+    """Writes down what is said."""
+    return lambda samples: stream_transcript(engine, samples)
 
 
 def translator(engine: LocalEngine) -> Writer:
-    """Translates at most 25 s of sound to English. Raises ApiError for a model that hasn't learnt to."""
+    """Translates to English. Raises ApiError for a model that hasn't learnt to."""
     prompt = TRANSLATION_PROMPTS.get(engine.layout.kind)
     if prompt is None:
         raise ApiError(
@@ -53,9 +54,9 @@ def translator(engine: LocalEngine) -> Writer:
             400, "not_supported", "model",
         )  # fmt: skip
 
-    def write(samples: Samples) -> str:
+    def write(samples: Samples) -> Iterator[str]:
         events = Session(engine, prompt).stream(samples, text_only=True)
-        return "".join(event.text for event in events if isinstance(event, TextDelta)).strip()
+        return (event.text for event in events if isinstance(event, TextDelta))
 
     return write
 
@@ -65,16 +66,22 @@ async def pieces(service: Service, samples: Samples, write: Writer) -> AsyncGene
     service.metrics.heard_seconds.inc(len(samples) / INPUT_SAMPLE_RATE)
     async with events_of(service, lambda: _written(samples, write, service.stopped)) as written:
         async for piece in written:
-            yield piece
+            if piece is not None:
+                yield piece
 
 
-def _written(samples: Samples, write: Writer, stopped: threading.Event) -> Iterator[Piece]:
+def _written(samples: Samples, write: Writer, stopped: threading.Event) -> Iterator[Piece | None]:
+    """The pieces, and None after every part of one, so that other answers have their turn meanwhile."""
     at = 0
     for stretch in stretches(samples, PIECE_SECONDS):
         if stopped.is_set():
             raise ServiceError("the server stopped before the recording was written down; ask again later")
         end = at + len(stretch)
-        yield Piece(at / INPUT_SAMPLE_RATE, end / INPUT_SAMPLE_RATE, write(stretch))
+        text = ""
+        for part in write(stretch):
+            text += part
+            yield None
+        yield Piece(at / INPUT_SAMPLE_RATE, end / INPUT_SAMPLE_RATE, text.strip())
         at = end
 
 

@@ -207,8 +207,11 @@ class Conversation:
         await asyncio.sleep(PATIENCE_SECONDS)
         while self.answering and self._answering is not None:
             await asyncio.wait([self._answering])
+        words = ""
         try:
-            words = await self._service.turns.call(lambda: self._service.talker.transcribe(samples))
+            async for part in self._service.turns.stream(lambda: self._service.talker.stream_transcribe(samples)):
+                words += part
+                self._put({"type": f"{kind}.delta", **place, "delta": part})
         except Exception as error:
             told = api_error(error)
             shown = {"type": told.kind, "code": told.code, "message": str(told), "param": None}
@@ -216,7 +219,6 @@ class Conversation:
             return
         item.content[0]["transcript"] = words
         usage = {"type": "duration", "seconds": round(len(samples) / INPUT_SAMPLE_RATE, 3)}
-        self._put({"type": f"{kind}.delta", **place, "delta": words})
         self._put({"type": f"{kind}.completed", **place, "transcript": words, "usage": usage})
 
     # Items
