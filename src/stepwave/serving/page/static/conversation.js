@@ -194,9 +194,10 @@ export class Conversation {
   }
 
   "response.output_audio.done"({ response_id, item_id }) {
+    if (this.cut.has(response_id)) return; // it ends because it was stopped: its sound isn't complete
     const answer = this.answers.get(item_id);
     if (answer) answer.complete = true;
-    if (!this.cut.has(response_id)) this.player.end(item_id);
+    this.player.end(item_id);
   }
 
   "response.output_audio_transcript.delta"({ response_id, item_id, delta }) {
