@@ -294,3 +294,22 @@ def test_a_side_question_leaves_the_conversation_alone(tiny_talker: Stepwave) ->
     with running(talker) as server:
         run(server, talk)
     assert [len(session.asked) for session in talker.sessions] == [0, 1]
+
+
+def test_places_count_from_the_start_of_the_session(tiny_talker: Stepwave, spoken_question: Samples) -> None:
+    talker = ScriptedTalker(tiny_talker, said("yes", 0.1))
+
+    async def talk(connection: AsyncRealtimeConnection) -> None:
+        await configure(connection, audio={"input": {"turn_detection": None}})
+        await append(connection, 4 * SILENCE)
+        await configure(connection, audio={"input": {"turn_detection": {"type": "server_vad"}}})
+        await append(connection, SILENCE + pcm16(spoken_question) + 2 * SILENCE, 3_840)
+        events = await until(connection, "response.done")
+        assert 4_500 < one(events, "input_audio_buffer.speech_started").audio_start_ms < 5_300
+        seconds = len(spoken_question) / 24_000
+        part = talker.sessions[0].heard[0].content[0]
+        assert isinstance(part, AudioPart)
+        assert len(part.samples) / 16_000 == pytest.approx(seconds + 0.5, abs=0.4)
+
+    with running(talker) as server:
+        run(server, talk)

@@ -75,7 +75,7 @@ class Conversation:
         self._cancelled: Reason | None = None
         self._transcribing: set[asyncio.Task[None]] = set()
         self._played_until = 0.0
-        self._buffer = self._new_buffer()
+        self._buffer = self._new_buffer(0)
         self._put({"type": "session.created", "session": self._shown()})
 
     async def handle(self, text: str | bytes) -> None:
@@ -149,15 +149,15 @@ class Conversation:
         old, new = self._settings, self._settings.updated(event.session, self._service.talker)
         self._settings = new
         if (old.turns, old.input_format) != (new.turns, new.input_format):
-            self._buffer = self._new_buffer()
+            self._buffer = self._new_buffer(self._buffer.position)
         self._put({"type": "session.updated", "session": self._shown()})
 
     # What is heard
 
-    def _new_buffer(self) -> InputBuffer:
+    def _new_buffer(self, position: int) -> InputBuffer:
         settings, longest = self._settings, self._service.talker.profile.longest_question_seconds
         detector = None if settings.turns is None else TurnDetector(settings.turns)
-        return InputBuffer(InputStream(settings.input_format), detector, longest)
+        return InputBuffer(InputStream(settings.input_format), detector, longest, position)
 
     def _hear(self, data: bytes) -> None:
         turns = self._settings.turns

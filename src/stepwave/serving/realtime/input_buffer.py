@@ -17,16 +17,20 @@ KEPT_SECONDS: Final = 3.0
 
 
 class InputBuffer:
-    """Bytes in; turns found, or everything for a client that commits by hand. `longest` bounds it in seconds."""
+    """Bytes in; turns found, or everything for a client that commits by hand. `longest` bounds it in seconds.
 
-    def __init__(self, stream: InputStream, detector: TurnDetector | None, longest: float) -> None:
+    `position` counts on from what came before, through another buffer of the same session.
+    """
+
+    def __init__(self, stream: InputStream, detector: TurnDetector | None, longest: float, position: int = 0) -> None:
+        self._origin = position
         self._stream = stream
         self._detector = detector
         self._longest = round(longest * INPUT_SAMPLE_RATE)
         self._pieces: list[Samples] = []
         self._held = 0
         self._start: int | None = None
-        self.position = 0
+        self.position = position
         """Samples at 16 kHz that came so far."""
         self.item_id: str | None = None
         """The item that the speech under way will be."""
@@ -49,7 +53,7 @@ class InputBuffer:
         self.position += len(samples)
         if self._detector is None:
             return []
-        events = self._detector.push(samples, answering)
+        events = [_moved(event, self._origin) for event in self._detector.push(samples, answering)]
         for event in events:
             self._start = event.start if isinstance(event, SpeechStarted) else self._start
         if self._start is None:
@@ -87,3 +91,10 @@ class InputBuffer:
         """Drop whole pieces before `position`."""
         while self._pieces and self.position - self._held + len(self._pieces[0]) <= position:
             self._held -= len(self._pieces.pop(0))
+
+
+def _moved(event: TurnEvent, by: int) -> TurnEvent:
+    """The event with its places counted from the start of the session."""
+    if isinstance(event, SpeechStarted):
+        return SpeechStarted(event.start + by, event.onset + by, event.detected + by)
+    return SpeechStopped(event.end + by, event.speech_end + by)
