@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
 from typing import Final, Generic, Self, TypeVar
 
 from stepwave.facts.errors import ServiceError
@@ -44,10 +45,11 @@ class Turns:
         """Answers under way or waiting."""
         return self._count
 
-    async def stream(self, make: Callable[[], Iterator[_T]]) -> AsyncIterator[_T]:
+    async def stream(self, make: Callable[[], Iterator[_T]]) -> AsyncGenerator[_T]:
         """Yield what the iterator from `make` yields; `make` and the iterator run in the model's thread.
 
-        Left early, the iterator is closed there before this returns, so that a session is free again.
+        Left early, close it (`contextlib.aclosing`): the iterator is closed in its thread before that returns, and a
+        session is free again.
         Raises what the iterator raises, and ServiceError where too many wait already, or the server is stopping.
         """
         job = _Job(make, asyncio.get_running_loop())
@@ -82,11 +84,8 @@ class Turns:
         def once() -> Iterator[_T]:
             yield work()
 
-        stream = self.stream(once)
-        try:
+        async with aclosing(self.stream(once)) as stream:
             return await anext(stream)
-        finally:
-            await stream.aclose()  # type: ignore[attr-defined]
 
     def close(self) -> None:
         """End the thread; what is under way is closed where it stands."""

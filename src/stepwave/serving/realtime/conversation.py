@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import aclosing
 from typing import Any, Final
 
 from stepwave.facts.conversation import Message
@@ -209,9 +210,11 @@ class Conversation:
             await asyncio.wait([self._answering])
         words = ""
         try:
-            async for part in self._service.turns.stream(lambda: self._service.talker.stream_transcribe(samples)):
-                words += part
-                self._put({"type": f"{kind}.delta", **place, "delta": part})
+            writing = self._service.turns.stream(lambda: self._service.talker.stream_transcribe(samples))
+            async with aclosing(writing) as parts:
+                async for part in parts:
+                    words += part
+                    self._put({"type": f"{kind}.delta", **place, "delta": part})
         except Exception as error:
             told = api_error(error)
             shown = {"type": told.kind, "code": told.code, "message": str(told), "param": None}
@@ -365,18 +368,19 @@ class Conversation:
             if before is not None:
                 await asyncio.wait([before])
             if self._cancelled is None:
-                async for event in self._service.turns.stream(make):
-                    if self._cancelled is not None or response.over:
-                        break
-                    if isinstance(event, AudioDelta):
-                        if not response.sounded:
-                            metrics.first_audio.observe(time.monotonic() - asked)
-                        self._plays(event)
-                        metrics.said_seconds.inc(len(event.samples) / event.sample_rate)
-                    response.take(event)
-                    if note is not None:
-                        note(response)
-                    await self.outbox.room()
+                async with aclosing(self._service.turns.stream(make)) as events:
+                    async for event in events:
+                        if self._cancelled is not None or response.over:
+                            break
+                        if isinstance(event, AudioDelta):
+                            if not response.sounded:
+                                metrics.first_audio.observe(time.monotonic() - asked)
+                            self._plays(event)
+                            metrics.said_seconds.inc(len(event.samples) / event.sample_rate)
+                        response.take(event)
+                        if note is not None:
+                            note(response)
+                        await self.outbox.room()
         except asyncio.CancelledError:
             self._cancelled = self._cancelled or "client_cancelled"
             raise

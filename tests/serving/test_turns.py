@@ -1,0 +1,148 @@
+"""The model's thread: answers go in turn, one that waits holds up no other, and one left early is closed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import aclosing
+from itertools import groupby
+
+import pytest
+
+from stepwave.facts.errors import ServiceError, TextError
+from stepwave.serving.turns import AHEAD, Turns
+
+
+def run(*talks: object) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(30):
+            await asyncio.gather(*talks)
+
+    asyncio.run(bounded())
+
+
+def test_answers_are_made_a_step_each_in_one_thread() -> None:
+    order: list[str] = []
+    threads: set[str] = set()
+    both = threading.Event()
+
+    def answer(name: str) -> Iterator[int]:
+        both.wait(10)
+        for number in range(5):
+            threads.add(threading.current_thread().name)
+            order.append(name)
+            yield number
+
+    async def take(turns: Turns, name: str) -> None:
+        assert [item async for item in turns.stream(lambda: answer(name))] == [0, 1, 2, 3, 4]
+
+    async def begin(turns: Turns) -> None:
+        while turns.count < 2:
+            await asyncio.sleep(0.005)
+        both.set()
+
+    with Turns() as turns:
+        run(take(turns, "a"), take(turns, "b"), begin(turns))
+    assert threads == {"model"}
+    longest = max(len(list(steps)) for _, steps in groupby(order))
+    # Whoever came first had its first step while the other was not there.
+    assert longest <= 2, order
+
+
+def test_an_answer_nobody_takes_is_not_made_further_and_holds_up_no_other() -> None:
+    made: list[int] = []
+
+    def endless() -> Iterator[int]:
+        for number in range(1_000_000):
+            made.append(number)
+            yield number
+
+    async def talk(turns: Turns) -> None:
+        slow = turns.stream(endless)
+        assert await anext(slow) == 0
+        assert [item async for item in turns.stream(lambda: iter("other"))] == list("other")
+        while len(made) < AHEAD:
+            await asyncio.sleep(0.005)
+        await turns.call(lambda: None)
+        assert len(made) <= AHEAD + 1
+        await slow.aclose()
+        assert turns.count == 0
+
+    with Turns() as turns:
+        run(talk(turns))
+
+
+def test_an_answer_left_early_is_closed_before_the_next_begins() -> None:
+    happened: list[str] = []
+
+    def answer() -> Iterator[int]:
+        try:
+            yield from range(1_000_000)
+        finally:
+            happened.append("closed")
+
+    async def talk(turns: Turns) -> None:
+        task = asyncio.create_task(drain(turns))
+        while not task.done() and turns.count == 0:
+            await asyncio.sleep(0.005)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        happened.append("left")
+        await turns.call(lambda: happened.append("next"))
+
+    async def drain(turns: Turns) -> None:
+        async with aclosing(turns.stream(answer)) as items:
+            async for _ in items:
+                await asyncio.sleep(0)
+
+    with Turns() as turns:
+        run(talk(turns))
+    assert happened == ["closed", "left", "next"]
+
+
+def test_what_goes_wrong_comes_out_where_it_was_asked_for() -> None:
+    def broken() -> Iterator[int]:
+        yield 1
+        raise TextError("no words")
+
+    def unmade() -> Iterator[int]:
+        raise TextError("nothing to begin with")
+
+    async def talk(turns: Turns) -> None:
+        stream = turns.stream(broken)
+        assert await anext(stream) == 1
+        with pytest.raises(TextError, match="no words"):
+            await anext(stream)
+        with pytest.raises(TextError, match="nothing to begin"):
+            await turns.call(lambda: next(unmade()))
+        with pytest.raises(TextError, match="nothing to begin"):
+            await anext(turns.stream(unmade))
+        assert await turns.call(lambda: 7) == 7
+
+    with Turns() as turns:
+        run(talk(turns))
+
+
+def test_too_many_and_too_late_are_refused() -> None:
+    gate = threading.Event()
+
+    def waits() -> Iterator[int]:
+        gate.wait(10)
+        yield 1
+
+    async def talk(turns: Turns) -> None:
+        first = asyncio.create_task(turns.call(lambda: next(waits())))
+        while turns.count < 1:
+            await asyncio.sleep(0.005)
+        with pytest.raises(ServiceError, match="1 requests are waiting"):
+            await turns.call(lambda: 2)
+        gate.set()
+        assert await first == 1
+        await asyncio.to_thread(turns.close)
+        with pytest.raises(ServiceError, match="stopping"):
+            await turns.call(lambda: 3)
+
+    turns = Turns(most=1)
+    run(talk(turns))
