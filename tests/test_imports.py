@@ -26,6 +26,7 @@ ROOMS = (
     "rl",
     "evaluation",
     "serving",
+    "vllm",
     "commands",
 )
 PACKAGE = Path(stepwave.__file__).parent

@@ -1,0 +1,5 @@
+"""Serving the language model with vLLM: a plug-in, folders it opens, and reading what such servers stream.
+
+Only `plugin`, `config`, `processing`, `model` and `pattern` need vLLM; the rest imports without it. Flow matching and
+vocoder do not run there: the server writes speech tokens, and making sound of them is the client's business.
+"""
