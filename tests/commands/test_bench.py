@@ -1,7 +1,8 @@
-"""`stepwave bench train`: what it prints for people and programs, and what it refuses."""
+"""`stepwave bench`: what it prints for people and programs, and what it refuses."""
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,3 +74,49 @@ def test_without_a_gpu(program: Program) -> None:
 def test_wrong_usage(program: Program) -> None:
     assert program("bench", "train", "--shape", "huge").code == 2
     assert "--recipe" in program("bench", "train", "--help").out
+
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+def test_a_server_is_measured(program: Program, tiny_nano: Path, tmp_path: Path) -> None:
+    outcome = program(
+        "bench", "serve", "-m", tiny_nano, "--threads", "1", "--speakers", "1", "--turns", "1", "--interrupt", "0",
+        "--recordings", EXAMPLES, "-o", tmp_path / "found", "--json",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    told = json.loads(outcome.out)
+    assert told.keys() == {"server", "habits", "recordings", "recordings_left_out", "levels", "environment"}
+    assert told["server"] == {"url": None, "model": str(tiny_nano), "own": True, "device": None, "threads": 1}
+    assert len(told["recordings"]) == 5
+    [level] = told["levels"]
+    assert level.keys() == {
+        "speakers", "seconds", "interrupted", "turns", "failed", "errors", "refused", "lost", "left", "first_audio",
+        "first_audio_from_stopped", "turn_end", "real_time_factor", "underruns", "barge_ins", "memory", "server_cores",
+        "own_cores", "microphone_most_late",
+    }  # fmt: skip
+    assert (level["speakers"], level["turns"], level["failed"]) == (1, 1, {})
+    assert level["first_audio"]["count"] == 1
+    assert level["first_audio"]["p50"] > level["first_audio_from_stopped"]["p50"] > 0
+    assert level["underruns"]["answers"] == 1
+    assert level["memory"]["peak"] >= level["memory"]["start"] > 0
+    assert "cores" in told["environment"]
+    names = {"report.json", "turns.jsonl", "usage.jsonl", "first-audio.png", "first-audio-curves.png", "memory.png"}
+    assert {path.name for path in (tmp_path / "found").iterdir()} == names
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--speakers", "one"), "wanted numbers joined by commas"),
+        (("--speakers", "0"), "wanted 1 to 256"),
+        (("--url", "here"), "wanted one as ws://"),
+        (("--url", "ws://127.0.0.1:9", "--threads", "1"), "for a server of our own"),
+        (("--minutes", "0"), "seconds is 0"),
+        (("--recordings", "nowhere"), "no recording in 'nowhere'"),
+    ],
+)
+def test_what_cannot_be_asked_of_a_server(program: Program, arguments: tuple[str, ...], complaint: str) -> None:
+    outcome = program("bench", "serve", "--recordings", EXAMPLES, *arguments)
+    assert outcome.code == 1
+    assert complaint in outcome.complaint

@@ -1,4 +1,4 @@
-"""`stepwave bench`: how fast this computer trains, and where the time goes."""
+"""`stepwave bench`: how fast this computer trains, and how well a speech server serves."""
 
 from __future__ import annotations
 
@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stepwave.commands.options import Device, Threads
-from stepwave.facts.errors import ConfigError
+from stepwave.commands.options import Device, Model, Threads
+from stepwave.facts.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
+    from stepwave.serving.bench.measure import Level
     from stepwave.training.run import Run
 
 app = typer.Typer(no_args_is_help=True, help="Measure speed and memory on this computer.")
-
-
-@app.callback()
-def _bench() -> None:
-    """Keeps `train` a command of its own while there is no other."""
 
 
 @app.command()
@@ -145,6 +141,140 @@ def train(
             print_sections(compare, [comparison(found)], console)
     finally:
         leave()
+
+
+@app.command()
+def serve(
+    url: Annotated[
+        str | None,
+        typer.Option("--url", metavar="WS", help="Measure the server there; one of our own is started without it."),
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option("--token", envvar="STEPWAVE_TOKEN", help="With --url: the server's token.")
+    ] = None,
+    model: Model = "nano",
+    speakers: Annotated[
+        str, typer.Option("--speakers", metavar="N,N,...", help="How many speak at once, one measurement each.")
+    ] = "1,2,4,8",
+    turns: Annotated[
+        int | None, typer.Option("--turns", min=1, help="Questions of each speaker; 12 unless --minutes is given.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", help="Let speakers talk for so long instead, and watch memory.")
+    ] = None,
+    recordings: Annotated[
+        Path, typer.Option("--recordings", metavar="FOLDER", help="Spoken questions, in it and below.")
+    ] = Path("examples"),
+    interrupt: Annotated[
+        int, typer.Option("--interrupt", min=0, help="Of so many answers one is interrupted; 0 for none.")
+    ] = 4,
+    conversation: Annotated[
+        int, typer.Option("--conversation", min=1, help="Turns after which a speaker hangs up and calls again.")
+    ] = 8,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Every choice of the speakers follows from it.")] = 0,
+    device: Device = None,
+    threads: Threads = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="For figures, every turn, and pictures.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+) -> None:
+    """Talk to a speech server as so many people at once, and tell what they waited for and what it held.
+
+    Simulated speakers ask recorded questions in real time, listen, and now and then interrupt. Ctrl-C ends it and tells
+    what was measured so far. What the figures mean is in docs/serving-performance.md.
+
+    \b
+    Examples:
+      stepwave bench serve                                  starts nano's server, 1, 2, 4 and 8 speakers
+      stepwave bench serve --speakers 2 --minutes 60 -o soak
+      stepwave bench serve --url ws://127.0.0.1:8000 --token TOKEN
+    """
+    import asyncio
+    import signal
+    from contextlib import AsyncExitStack
+    from functools import partial
+
+    from rich.console import Console
+
+    from stepwave.checkpoints.environment import environment
+    from stepwave.commands.console import Steps, print_json, tell
+    from stepwave.facts.errors import MissingExtraError
+
+    try:
+        import fastapi  # noqa: F401
+        import prometheus_client  # noqa: F401
+        import uvicorn  # noqa: F401
+        import websockets  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("serve", error.name) from None
+    from stepwave.serving.bench.line import Place
+    from stepwave.serving.bench.measure import measure
+    from stepwave.serving.bench.own_server import own_server
+    from stepwave.serving.bench.pictures import check_drawing, draw
+    from stepwave.serving.bench.recordings import read_recordings
+    from stepwave.serving.bench.report import Measured, as_json, sections_of, store
+    from stepwave.serving.bench.speaker import Habits
+    from stepwave.serving.bench.watch import of_metrics, of_process
+    from stepwave.training.sections import print_sections
+
+    counts = _counts(speakers)
+    if url is not None and (device is not None or threads is not None):
+        raise ConfigError("--device and --threads are for a server of our own; leave them out, or leave out --url")
+    each = 12 if turns is None and minutes is None else turns
+    habits = Habits(each, None if minutes is None else 60 * minutes, interrupt, conversation, seed)
+    usable, left_out = read_recordings(recordings)
+    if output is not None:
+        check_drawing()
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot write to '{output}': {error.strerror}; name another folder") from None
+    facts = environment()
+
+    with Steps() as steps:
+
+        def told(level: Level) -> None:
+            steps.now(f"{level.speakers} at once: {len(level.log.turns)} turns")
+
+        async def run() -> list[Level]:
+            # As Ctrl-C: a server of our own must not outlive us.
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
+            async with AsyncExitStack() as stack:
+                if url is not None:
+                    place = Place(url, token, model)
+                    look = partial(of_metrics, place)
+                else:
+                    steps.now(f"starting a server for {model}")
+                    own = await stack.enter_async_context(own_server(model, max(counts), device, threads))
+                    place, look = own.place, partial(of_process, own.pid)
+                return await measure(place, look, counts, usable, habits, told)
+
+        levels = asyncio.run(run())
+    server = {"url": url, "model": model, "own": url is None, "device": device, "threads": threads}
+    measured = Measured(levels, habits, server, [one.name for one in usable], left_out, facts)
+    if output is not None:
+        store(measured, output)
+        draw(levels, output)
+    if json:
+        print_json(as_json(measured))
+        return
+    print_sections(f"{model} at {url or 'a server of our own'}", sections_of(measured), Console())
+    for line in left_out:
+        tell(f"left out {line}")
+    if output is not None:
+        tell(f"figures, turns and pictures: {output}")
+
+
+def _counts(text: str) -> list[int]:
+    from stepwave.serving.bench.measure import check_speakers
+
+    try:
+        counts = [int(one) for one in text.split(",")]
+    except ValueError:
+        raise ConfigError(f"--speakers is '{text}'; wanted numbers joined by commas, as 1,2,4,8") from None
+    check_speakers(counts)
+    return counts
 
 
 def _recipe(name: str, recipes: Path, runs: Path, device: str, start: str | None) -> Run:
