@@ -133,7 +133,7 @@ class Conversation:
         elif isinstance(event, ItemDelete):
             self._delete(event)
         elif isinstance(event, ItemTruncate):
-            await self._truncate(event)
+            self._truncate(event)
         elif isinstance(event, ResponseCreate):
             self._answer(event.response)
         elif isinstance(event, ResponseCancel):
@@ -271,7 +271,7 @@ class Conversation:
         del self._items[item.id]
         self._put({"type": "conversation.item.deleted", "item_id": item.id})
 
-    async def _truncate(self, event: ItemTruncate) -> None:
+    def _truncate(self, event: ItemTruncate) -> None:
         item = self._item(event.item_id)
         if item.role != "assistant" or not item.content or item.content[0]["type"] != "output_audio":
             raise ApiError(f"item '{item.id}' is no spoken answer", code="invalid_value", param="item_id")
@@ -283,13 +283,20 @@ class Conversation:
             )
         if self._response is not None:
             self._stop("client_cancelled")
-        if self._answering is not None:
-            await asyncio.wait([self._answering])
-        seconds = event.audio_end_ms / MILLISECONDS
-        if self._session.turns:
-            words = await self._service.turns.call(lambda: self._session.truncate(seconds))
-            item.content[0]["transcript"] = words
         self._played_until = 0.0
+        # The answer may still be ending, and what is heard meanwhile must not wait for it.
+        self._answering = asyncio.create_task(self._shorten(item, event, self._answering))
+
+    async def _shorten(self, item: Item, event: ItemTruncate, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        seconds = event.audio_end_ms / MILLISECONDS
+        try:
+            words = await self._service.turns.call(lambda: self._session.truncate(seconds))
+        except StepwaveError as error:
+            self.complain(api_error(error), event.event_id)
+            return
+        item.content[0]["transcript"] = words
         place = {"item_id": item.id, "content_index": event.content_index, "audio_end_ms": event.audio_end_ms}
         self._put({"type": "conversation.item.truncated", **place})
 
