@@ -46,15 +46,13 @@ def measure(
         )
 
 
-def run() -> int:
+def run() -> None:
     """Run the command; errors of the user's are one line on stderr and exit code 1."""
     try:
         app()
     except StepwaveError as error:
-        print(f"stepwave: {error}", file=sys.stderr)
-        return 1
-    return 0
+        sys.exit(f"stepwave: {error}")
 
 
 if __name__ == "__main__":
-    sys.exit(run())
+    run()
