@@ -14,10 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stepwave.facts.errors import ConfigError
+from stepwave.layers.arithmetic import emulates_bfloat16
 from stepwave.layers.cache import KVCache
 from stepwave.layers.rotary import rotary_table
 from stepwave.models.decoder import Decoder, DecoderBlock, project
-from stepwave.models.quantised_linear import QuantisedLinear, quantised_matmul
+from stepwave.models.quantised_linear import QuantisedLinear, QuantisedWeight, for_kernel, quantised_matmul
 
 
 class Matrix(NamedTuple):
@@ -27,11 +28,11 @@ class Matrix(NamedTuple):
     scale: Tensor | None
     bias: Tensor | None
 
-    def times(self, x: Tensor) -> Tensor:
-        """[..., in] -> [..., out]."""
+    def times(self, x: Tensor, rounded: bool) -> Tensor:
+        """[..., in] -> [..., out]; with `rounded` few positions are brought to bf16, which the integer kernel takes."""
         if self.scale is None:
             return F.linear(x, self.weight, self.bias)
-        out = quantised_matmul(x, self.weight, self.scale)
+        out = quantised_matmul(for_kernel(x) if rounded else x, self.weight, self.scale).to(x.dtype)
         return out if self.bias is None else out + self.bias
 
 
@@ -49,18 +50,21 @@ class Block(NamedTuple):
 class FastDecoder:
     """Inference with the weights of `decoder`, whose `embed`, `forward`, `head` and `new_cache` it mirrors.
 
-    `dtype` is that of the activations and of the cache; it is bf16 by default, the dtype that the integer kernel takes.
+    `dtype` is that of the activations and of the cache; by default bf16, the dtype that the integer kernel takes, but
+    float32 on a CPU that only emulates bf16, where attention would take several times as long; what the kernel reads is
+    bf16 there too.
     The blocks' weights are copied (fused, float ones converted), so `decoder` may be dropped; embedding and head stay
     shared.
     """
 
-    def __init__(self, decoder: Decoder, dtype: torch.dtype = torch.bfloat16) -> None:
+    def __init__(self, decoder: Decoder, dtype: torch.dtype | None = None) -> None:
         self.config = decoder.config
-        self.dtype = dtype
+        self._rounded = dtype is None and emulates_bfloat16(decoder.model.norm.weight.device)
+        self.dtype = dtype or (torch.float32 if self._rounded else torch.bfloat16)
         self._head = decoder.head_layer
         self._embedding = decoder.model.embed_tokens
-        self._norm = _copy(decoder.model.norm.weight, dtype)
-        self._blocks = [_fuse(cast(DecoderBlock, block), dtype) for block in decoder.model.layers]
+        self._norm = _copy(decoder.model.norm.weight, self.dtype)
+        self._blocks = [_fuse(cast(DecoderBlock, block), self.dtype) for block in decoder.model.layers]
         self._cosines, self._sines = self._table(decoder.model.norm.weight.device)
 
     def _table(self, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -80,7 +84,8 @@ class FastDecoder:
 
     def head(self, hidden: Tensor, rows: slice | None = None) -> Tensor:
         """Hidden states [..., h] -> logits [..., vocab], or only for the vocabulary `rows`."""
-        return project(self._head, hidden, rows)
+        rounded = self._rounded and isinstance(self._head, QuantisedWeight)
+        return project(self._head, for_kernel(hidden) if rounded else hidden, rows)
 
     def new_cache(self, rows: int = 1, capacity: int = 256) -> KVCache:
         """An empty cache for this decoder."""
@@ -115,19 +120,19 @@ class FastDecoder:
         turned = config.heads + config.kv_heads
         shape = (b, s, turned + config.kv_heads, config.head_dim)
         grouped = config.heads != config.kv_heads
-        width, eps = (h,), config.norm_eps
+        width, eps, rounded = (h,), config.norm_eps, self._rounded
         x = embeddings.to(self.dtype)
         for index, block in enumerate(self._blocks):
-            qkv = block.qkv.times(F.rms_norm(x, width, block.attention_norm, eps)).view(shape)
+            qkv = block.qkv.times(F.rms_norm(x, width, block.attention_norm, eps), rounded).view(shape)
             halves = qkv[:, :, :turned].view(b, s, turned, 2, -1)
             qk = torch.addcmul(halves * cosines, halves.flip(-2), sines).flatten(-2).transpose(1, 2)
             k, v = cache.write(index, qk[:, config.heads :], qkv[:, :, turned:].transpose(1, 2))
             seen = F.scaled_dot_product_attention(
                 qk[:, : config.heads], k, v, attn_mask=mask, is_causal=causal, enable_gqa=grouped
             )
-            x = x + block.o.times(seen.transpose(1, 2).reshape(b, s, -1))
-            gate, up = block.gate_up.times(F.rms_norm(x, width, block.mlp_norm, eps)).chunk(2, dim=-1)
-            x = x + block.down.times(F.silu(gate).mul_(up))
+            x = x + block.o.times(seen.transpose(1, 2).reshape(b, s, -1), rounded)
+            gate, up = block.gate_up.times(F.rms_norm(x, width, block.mlp_norm, eps), rounded).chunk(2, dim=-1)
+            x = x + block.down.times(F.silu(gate).mul_(up), rounded)
         cache.commit()
         return F.rms_norm(x, width, self._norm, eps)
 

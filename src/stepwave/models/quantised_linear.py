@@ -5,8 +5,8 @@ with integer dot products, but on SmolLM2-135M it costs five times the divergenc
 against 0.003.)
 
 With bf16 activations on a CPU a few positions at a time go through a matrix-vector kernel that reads the integers; many
-positions, other dtypes and other devices multiply by the integers converted on the spot. Both apply the scale
-afterwards, so they agree up to the rounding of the activations' dtype.
+positions, other dtypes and other devices multiply by the integers converted on the spot: to float32 on CPUs that only
+emulate bf16. All apply the scale afterwards, so they agree up to the rounding of the activations' dtype.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from stepwave.layers.arithmetic import emulates_bfloat16
 
 KERNEL_POSITIONS = 8
 """Up to here the integer kernel is quicker than converting the weights and using the matrix units."""
@@ -44,7 +46,14 @@ def quantised_matmul(x: Tensor, weight_int8: Tensor, scale: Tensor) -> Tensor:
         flat = x.reshape(positions, x.shape[-1])
         out: Tensor = torch.ops.aten._weight_int8pack_mm(flat, weight_int8, scale.to(x.dtype))
         return out.view(*x.shape[:-1], weight_int8.shape[0])
-    return F.linear(x, weight_int8.to(x.dtype)) * scale.to(x.dtype)
+    dtype = torch.float32 if emulates_bfloat16(x.device) else x.dtype
+    return (F.linear(x.to(dtype), weight_int8.to(dtype)) * scale.to(dtype)).to(x.dtype)
+
+
+def for_kernel(x: Tensor) -> Tensor:
+    """x [..., in] in bf16 where it has so few positions that the integer kernel takes it; else as it is."""
+    few = x.device.type == "cpu" and x.numel() // x.shape[-1] <= KERNEL_POSITIONS
+    return x.to(torch.bfloat16) if few else x
 
 
 def is_aligned(weight_int8: Tensor) -> bool:

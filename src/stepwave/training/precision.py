@@ -4,6 +4,8 @@ from typing import Literal
 
 import torch
 
+from stepwave.layers.arithmetic import emulates_bfloat16
+
 
 def computed_in(precision: Literal["float32", "bfloat16"], device: torch.device) -> torch.dtype:
     """The type of matrix products; `bfloat16` becomes float32 on a CPU that would emulate it, which is said.
@@ -12,7 +14,7 @@ def computed_in(precision: Literal["float32", "bfloat16"], device: torch.device)
     """
     if precision == "float32":
         return torch.float32
-    if device.type == "cpu" and "AVX512" not in torch.backends.cpu.get_cpu_capability():
+    if emulates_bfloat16(device):
         print("this processor has no bfloat16 arithmetic: computing in float32", flush=True)
         return torch.float32
     return torch.bfloat16
