@@ -48,7 +48,8 @@ def question(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray
     return path, resample(samples, sound.sample_rate, RATE)
 
 
-@pytest.fixture(scope="session")
+# Of a module, not of all tests: while Playwright runs, nothing else in this thread can run an event loop.
+@pytest.fixture(scope="module")
 def browser(question: tuple[Path, Any]) -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[dev]'")
     names = ("chromium", "chromium-browser", "google-chrome")

@@ -125,7 +125,7 @@ def test_everything_can_be_done_by_keyboard(visit: Visit, stand_in: StandIn) -> 
     press("Enter")
     until(lambda: len(stand_in.of("session.update")) == 2, "the new voice")
     assert stand_in.of("session.update")[1]["session"]["audio"]["output"]["voice"] == "bob"
-    assert visit.page.inner_text("#voice") == "bob"
+    until(lambda: visit.page.inner_text("#voice") == "bob", "the new voice's name")
     assert visit.page.evaluate("document.activeElement.id") == "voice"
 
     visit.page.focus("#words")

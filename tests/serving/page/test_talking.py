@@ -122,8 +122,10 @@ def test_what_the_microphone_hears_arrives_while_the_button_is_held(
     found = [(start, *likeness(sound[start : start + window], question[1])) for start in range(0, 24_000, window)]
     assert min(one for _, one, _ in found) > 0.5
     # Each stretch lies where it should: a message left out, or sent twice, would move what follows by 960 samples.
-    places = np.array([place - start for start, _, place in found])
-    assert np.abs(places - np.median(places)).max() < 480
+    # The file is heard over and over, so a place may be one round behind.
+    places, whole = np.array([place - start for start, _, place in found]), len(question[1])
+    away = (places - places[-1] + whole // 2) % whole - whole // 2
+    assert np.abs(away).max() < 480
 
 
 def test_an_open_microphone_is_heard_and_speech_interrupts(visit: Visit, stand_in: StandIn) -> None:
