@@ -121,7 +121,11 @@ def test_everything_can_be_done_by_keyboard(visit: Visit, stand_in: StandIn) -> 
 
     visit.page.focus("#voice")
     press("Enter")
+    # It opens a moment after the key, and begins with an empty search then.
+    options = visit.page.get_by_role("option")
+    until(lambda: options.count() > 1, "the voices")
     visit.page.keyboard.type("bri")
+    until(lambda: options.count() == 1, "the voice that was typed")
     press("Enter")
     until(lambda: len(stand_in.of("session.update")) == 2, "the new voice")
     assert stand_in.of("session.update")[1]["session"]["audio"]["output"]["voice"] == "bob"
