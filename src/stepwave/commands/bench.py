@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from stepwave.commands.extras import need_server
 from stepwave.commands.options import Device, Model, Threads
 from stepwave.facts.errors import ConfigError, OutputError
 
@@ -199,15 +200,8 @@ def serve(
 
     from stepwave.checkpoints.environment import environment
     from stepwave.commands.console import Steps, print_json, tell
-    from stepwave.facts.errors import MissingExtraError
 
-    try:
-        import fastapi  # noqa: F401
-        import prometheus_client  # noqa: F401
-        import uvicorn  # noqa: F401
-        import websockets  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("serve", error.name) from None
+    need_server()
     from stepwave.serving.bench.line import Place
     from stepwave.serving.bench.measure import measure
     from stepwave.serving.bench.own_server import own_server

@@ -8,6 +8,7 @@ import typer
 
 from stepwave.commands import options
 from stepwave.commands.console import Steps, complain, tell
+from stepwave.commands.extras import need_server
 
 
 def serve(
@@ -44,15 +45,7 @@ def serve(
     import asyncio
     import secrets
 
-    from stepwave.facts.errors import MissingExtraError
-
-    try:
-        import fastapi  # noqa: F401
-        import prometheus_client  # noqa: F401
-        import uvicorn  # noqa: F401
-        import websockets  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("serve", error.name) from None
+    need_server()
     from stepwave.dialogue.loading import load
     from stepwave.serving.config import ServerConfig
     from stepwave.serving.run import listen

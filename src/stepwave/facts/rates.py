@@ -43,6 +43,8 @@ SPEECH_PER_GROUP: Final = 4
 """Speech tokens in one interleaving group."""
 GROUP: Final = TEXT_PER_GROUP + SPEECH_PER_GROUP
 """LLM tokens in one interleaving group: 160 ms of sound."""
+SPOKEN_TOKEN_RATE: Final = SPEECH_TOKEN_RATE * GROUP / SPEECH_PER_GROUP
+"""LLM tokens, text and speech together, in a second of a spoken answer: 31.25."""
 
 if OUTPUT_SAMPLE_RATE % SPEECH_MEL_RATE or SPEECH_MEL_RATE % SPEECH_TOKEN_RATE or INPUT_SAMPLE_RATE % MEL_HOP:
     raise ValueError("the base rates must divide each other")

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from stepwave.facts.errors import ConfigError
-from stepwave.facts.events import Event, Finished, FinishReason, SpeechDelta, TextDelta, ToolCallRequest
+from stepwave.facts.events import Event, Finished, FinishReason, SpeechDelta
 from stepwave.generation.context import Context
 from stepwave.generation.sampling import MINUS_INFINITY, SamplingSettings, choose, new_generator
 from stepwave.generation.slots import Guards, Slots, follow
-from stepwave.text.markup import ToolCall, parse_tool_calls
+from stepwave.generation.words import WordStream
 from stepwave.text.tokenizer import Tokenizer
 
 
@@ -81,7 +81,7 @@ class _Answer:
         settings: DecodeSettings,
         interrupted: Callable[[], bool] | None,
     ) -> None:
-        self._context, self._tokenizer, self._settings = context, tokenizer, settings
+        self._context, self._settings = context, settings
         self._interrupted = interrupted or (lambda: False)
         self._special = context.model.special
         stop_ids = settings.stop_ids
@@ -89,9 +89,8 @@ class _Answer:
         self._slots: Slots = follow(context.ids, self._special, settings.guards, settings.said)
         self._generator = new_generator(settings.text)
         self._seen = self._history()
-        self._characters = tokenizer.stream()
+        self._words = WordStream(tokenizer)
         self._codes: list[int] = []
-        self._call: list[int] | None = None
         self._text_tokens = self._speech_tokens = 0
 
     def events(self) -> Iterator[Event]:
@@ -151,29 +150,10 @@ class _Answer:
         if not special.is_text(token):
             return
         self._text_tokens += 1
-        if self._call is not None or token == special.tool_call_start:
-            self._call = [*(self._call or []), token]
-            if token == special.tool_call_end:
-                yield from self._call_events()
-        elif text := self._characters.push(token):
-            yield TextDelta(text)
-
-    def _call_events(self) -> Iterator[Event]:
-        parts = parse_tool_calls(self._tokenizer.decode(self._call or [])).parts
-        self._call = None
-        for part in parts:
-            if isinstance(part, str):
-                yield TextDelta(part)
-            elif isinstance(part, ToolCall):
-                yield ToolCallRequest(part.name, part.arguments_json)
-            else:
-                yield ToolCallRequest(part.name or "", part.raw)
+        yield from self._words.push(token)
 
     def _flush(self) -> Iterator[Event]:
         """What is still held back when the answer ends."""
         if self._codes:
             yield SpeechDelta(tuple(self._codes))
-        if self._call is not None:
-            yield from self._call_events()
-        if text := self._characters.finish():
-            yield TextDelta(text)
+        yield from self._words.finish()

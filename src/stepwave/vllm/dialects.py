@@ -29,9 +29,9 @@ from stepwave.facts.events import (
     ToolCallRequest,
 )
 from stepwave.facts.tokens import SPEECH_CODES
+from stepwave.generation.words import WordStream
 from stepwave.signal.files import read_audio
 from stepwave.text.interleave import Deinterleaver
-from stepwave.text.markup import ToolCall, parse_tool_calls
 from stepwave.text.tokenizer import Tokenizer
 
 Dialect = Literal["ids", "released", "omni"]
@@ -145,10 +145,8 @@ class _Ids:
 
     def __init__(self, tokenizer: Tokenizer, spoken: bool) -> None:
         self.text_tokens = self.speech_tokens = 0
-        self._tokenizer = tokenizer
         self._pattern = Deinterleaver(tokenizer.special, inside=spoken)
-        self._characters = tokenizer.stream()
-        self._call: list[int] | None = None
+        self._words = WordStream(tokenizer)
 
     def take(self, chunk: Mapping[str, Any], choice: Mapping[str, Any]) -> Iterator[Event]:
         ids = choice.get("token_ids") or []
@@ -164,36 +162,13 @@ class _Ids:
                 codes.append(item.value)
             elif item.kind == "text":
                 self.text_tokens += 1
-                yield from self._text(item.value)
+                yield from self._words.push(item.value)
         if codes:
             self.speech_tokens += len(codes)
             yield SpeechDelta(tuple(codes))
 
     def finish(self) -> Iterator[Event]:
-        if self._call is not None:
-            yield from self._calls()
-        if text := self._characters.finish():
-            yield TextDelta(text)
-
-    def _text(self, token: int) -> Iterator[Event]:
-        special = self._tokenizer.special
-        if self._call is not None or token == special.tool_call_start:
-            self._call = [*(self._call or []), token]
-            if token == special.tool_call_end:
-                yield from self._calls()
-        elif text := self._characters.push(token):
-            yield TextDelta(text)
-
-    def _calls(self) -> Iterator[Event]:
-        parts = parse_tool_calls(self._tokenizer.decode(self._call or [])).parts
-        self._call = None
-        for part in parts:
-            if isinstance(part, str):
-                yield TextDelta(part)
-            elif isinstance(part, ToolCall):
-                yield ToolCallRequest(part.name, part.arguments_json)
-            else:
-                yield ToolCallRequest(part.name or "", part.raw)
+        yield from self._words.finish()
 
 
 class _Released:

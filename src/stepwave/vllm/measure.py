@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stepwave.facts.conversation import Message, TextPart
 from stepwave.facts.errors import ConfigError, MissingExtraError
-from stepwave.facts.rates import GROUP, SPEECH_PER_GROUP, SPEECH_TOKEN_RATE
+from stepwave.facts.rates import SPOKEN_TOKEN_RATE
 from stepwave.text.prompts import NANO_PROMPTS, SPEAK
 from stepwave.text.template import render
 from stepwave.text.tokenizer import Tokenizer
@@ -17,8 +17,6 @@ from stepwave.vllm.prompts import token_prompt
 
 TEXT = "The river number {number} runs down from the hills to the sea, and nobody knows how old it is."
 PATTERN = "stepwave.vllm.pattern:SpokenPattern"
-REAL_TIME = GROUP / SPEECH_PER_GROUP * SPEECH_TOKEN_RATE
-"""Tokens a second that one spoken answer needs: 31.25."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Speed:
     @property
     def share_of_real_time(self) -> float:
         """Seconds of sound that each answer gains in a second: 1 and above keeps up with a listener."""
-        return self.rate / self.streams / REAL_TIME
+        return self.rate / self.streams / SPOKEN_TOKEN_RATE
 
 
 def measure(folder: Path, streams: Sequence[int], tokens: int = 128, dtype: str = "auto") -> Iterator[Speed]:

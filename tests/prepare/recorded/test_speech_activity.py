@@ -8,8 +8,9 @@ import pytest
 from recorded_material import RATE, babble, silence
 
 from stepwave.facts.errors import ConfigError, MissingExtraError
-from stepwave.prepare.recorded.speech_activity import FRAME, SpeechActivity, open_detector, stretches_of
+from stepwave.prepare.recorded.speech_activity import SpeechActivity, open_detector, stretches_of
 from stepwave.signal.files import read_audio
+from stepwave.signal.silero import FRAME
 from stepwave.signal.voice_activity import Stretch
 
 

@@ -10,8 +10,8 @@ from stepwave.facts.rates import INPUT_SAMPLE_RATE as RATE
 from stepwave.serving.turn_taking import detector as module
 from stepwave.serving.turn_taking.detector import SpeechStarted, SpeechStopped, TurnDetector, TurnEvent
 from stepwave.serving.turn_taking.settings import TurnSettings
-from stepwave.serving.turn_taking.silero import FRAME
 from stepwave.signal.resample import Samples
+from stepwave.signal.silero import FRAME
 
 FRAME_SECONDS = FRAME / RATE
 SETTINGS = TurnSettings(

@@ -9,7 +9,8 @@ from turn_measures import clips
 
 from stepwave.facts.errors import ConfigError, MissingExtraError
 from stepwave.serving.turn_taking import silero
-from stepwave.serving.turn_taking.silero import FRAME, SileroStream
+from stepwave.serving.turn_taking.silero import SileroStream
+from stepwave.signal.silero import FRAME
 
 pytest.importorskip("onnxruntime")
 
@@ -49,6 +50,6 @@ def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.usefixtures("unopened")
 def test_a_package_too_old_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("silero_vad")
-    monkeypatch.setattr(silero, "_MODEL", "silero_vad_of_another_year.onnx")
+    monkeypatch.setattr("stepwave.signal.silero.MODEL", "silero_vad_of_another_year.onnx")
     with pytest.raises(ConfigError, match=r"silero-vad>=6.2.2"):
         SileroStream()

@@ -1,31 +1,23 @@
 """Where somebody speaks in a recording: by Silero's detector, or by level where no model is wanted.
 
-Silero VAD (https://github.com/snakers4/silero-vad, MIT) comes with its model inside the package `silero_vad`. Only that
-file is used: importing the package would set torch's number of threads, and its way to read sound needs torchaudio.
 Frames are judged in blocks by the network that takes a sequence, which gives the same numbers as frame by frame.
 """
 
-import importlib.util
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from stepwave.facts.errors import ConfigError, MissingExtraError
+from stepwave.facts.errors import ConfigError
 from stepwave.facts.rates import INPUT_SAMPLE_RATE
 from stepwave.signal.resample import Samples
+from stepwave.signal.silero import CONTEXT, FRAME, STATE, open_network
 from stepwave.signal.voice_activity import Stretch, VoiceActivityConfig, find_sound
 
 By = Literal["silero", "level"]
 
-FRAME: Final = 512
-"""Samples at 16 kHz that get one probability: 32 ms."""
-_CONTEXT = 64  # samples before a frame that the network sees again
-_BLOCK = 512  # frames at once
-_STATE = (1, 1, 128)
-_MODEL = "silero_vad_16k_sequence.onnx"
+_BLOCK: Final = 512  # frames at once
 
 
 class Detector(Protocol):
@@ -94,7 +86,7 @@ class _Level:
 class _Silero:
     def __init__(self, activity: SpeechActivity) -> None:
         self._activity = activity
-        self._network = _network()
+        self._network = open_network("prepare")
 
     def __call__(self, samples: Samples) -> list[Stretch]:
         return stretches_of(self.probabilities(samples), self._activity, len(samples))
@@ -102,13 +94,13 @@ class _Silero:
     def probabilities(self, samples: Samples) -> npt.NDArray[np.float32]:
         """Probability of speech in each frame of samples `[n]`: `[n / 512, rounded up]`, the last one filled up."""
         count = -(-len(samples) // FRAME)
-        padded = np.zeros(_CONTEXT + count * FRAME, np.float32)
-        padded[_CONTEXT : _CONTEXT + len(samples)] = samples
-        hidden, cell = np.zeros(_STATE, np.float32), np.zeros(_STATE, np.float32)
+        padded = np.zeros(CONTEXT + count * FRAME, np.float32)
+        padded[CONTEXT : CONTEXT + len(samples)] = samples
+        hidden, cell = np.zeros(STATE, np.float32), np.zeros(STATE, np.float32)
         found = [np.zeros(0, np.float32)]
         for first in range(0, count, _BLOCK):
-            block = padded[first * FRAME : _CONTEXT + min(count, first + _BLOCK) * FRAME]
-            frames = np.lib.stride_tricks.sliding_window_view(block, _CONTEXT + FRAME)[::FRAME]
+            block = padded[first * FRAME : CONTEXT + min(count, first + _BLOCK) * FRAME]
+            frames = np.lib.stride_tricks.sliding_window_view(block, CONTEXT + FRAME)[::FRAME]
             values, hidden, cell = self._network.run(
                 ["speech_probs", "hn", "cn"], {"input": np.ascontiguousarray(frames), "h": hidden, "c": cell}
             )
@@ -138,19 +130,3 @@ def stretches_of(probabilities: npt.NDArray[np.float32], activity: SpeechActivit
     if start >= 0:
         found.append(Stretch(start, quiet if quiet >= 0 else samples))
     return [each for each in found if each.end - each.start >= activity.least_speech * INPUT_SAMPLE_RATE]
-
-
-def _network() -> Any:
-    try:
-        import onnxruntime
-    except ImportError:
-        raise MissingExtraError("prepare", "onnxruntime") from None
-    package = importlib.util.find_spec("silero_vad")
-    if package is None or package.origin is None:
-        raise MissingExtraError("prepare", "silero_vad")
-    model = Path(package.origin).parent / "data" / _MODEL
-    if not model.is_file():
-        raise ConfigError(f"the installed silero_vad holds no {_MODEL}; run: pip install 'silero-vad>=6.2.2'")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1  # the pipeline runs a process for each core
-    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])

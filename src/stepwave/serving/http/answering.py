@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import anyio
 from fastapi.responses import StreamingResponse
@@ -22,7 +22,7 @@ def events_of(service: Service, make: Callable[[], Iterator[_T]]) -> aclosing[As
 
     Raises as `Turns.stream`.
     """
-    return aclosing(cast("AsyncGenerator[_T]", service.turns.stream(make)))
+    return aclosing(service.turns.stream(make))
 
 
 class Streamed(StreamingResponse):

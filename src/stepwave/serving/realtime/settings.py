@@ -6,15 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stepwave.dialogue.stepwave import Stepwave
+from stepwave.facts.rates import SPOKEN_TOKEN_RATE
 from stepwave.serving.errors import ApiError
 from stepwave.serving.realtime.audio_formats import AudioFormat
 from stepwave.serving.realtime.client_events import FormatParam, SessionParam, SettingsParam, ToolChoiceParam
 from stepwave.serving.turn_taking.settings import TurnSettings
 from stepwave.serving.voices import voice_named
 from stepwave.text.schemas import ToolSchema
-
-TOKENS_PER_SECOND = 31.25
-"""Text and speech together: what `max_output_tokens` bounds."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class Settings:
             new = replace(new, use_tools=_use_tools(param.tool_choice))
         if "max_output_tokens" in given:
             most = param.max_output_tokens
-            new = replace(new, most_seconds=None if most in (None, "inf") else float(most) / TOKENS_PER_SECOND)
+            new = replace(new, most_seconds=None if most in (None, "inf") else float(most) / SPOKEN_TOKEN_RATE)
         if param.audio is not None:
             new = new._with_output(param, talker)
         return new
@@ -83,7 +81,7 @@ class Settings:
 
     def to_protocol(self, model: str) -> dict[str, Any]:
         """The `session` object."""
-        most = "inf" if self.most_seconds is None else round(self.most_seconds * TOKENS_PER_SECOND)
+        most = "inf" if self.most_seconds is None else round(self.most_seconds * SPOKEN_TOKEN_RATE)
         return {
             "type": "realtime",
             "object": "realtime.session",

@@ -17,8 +17,9 @@ import numpy as np
 from stepwave.facts.errors import AudioValueError
 from stepwave.facts.rates import INPUT_SAMPLE_RATE
 from stepwave.serving.turn_taking.settings import TurnSettings
-from stepwave.serving.turn_taking.silero import FRAME, SileroStream
+from stepwave.serving.turn_taking.silero import SileroStream
 from stepwave.signal.resample import Samples
+from stepwave.signal.silero import FRAME
 
 _HYSTERESIS: Final = 0.15
 """Speech ends this far under the threshold at which it begins: Silero's own choice."""
