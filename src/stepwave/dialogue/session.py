@@ -11,20 +11,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from torch import Tensor
-
-from stepwave.dialogue.engine import LocalEngine
+from stepwave.dialogue.language import Engine, Heard, LanguageContext
 from stepwave.dialogue.listening import Recording, hear
 from stepwave.dialogue.tasks import WRITTEN_TOKENS_PER_SECOND, spoken_tokens, transcribe_piece
 from stepwave.dialogue.voices import VoiceChoice
 from stepwave.facts.conversation import AudioPart, Message, Part, TextPart
-from stepwave.facts.errors import AudioTooLongError, ConfigError, TemplateError, TextError
+from stepwave.facts.errors import AudioTooLongError, ConfigError, ServiceError, TemplateError, TextError
 from stepwave.facts.events import Event, SpeechDelta
 from stepwave.facts.rates import POSITION_RATE, SPEECH_TOKEN_RATE
-from stepwave.generation.context import Context
-from stepwave.generation.decode import DecodeSettings, close, decode
-from stepwave.generation.speak import speak
-from stepwave.models.detokenizer import DetokenizerStream
+from stepwave.generation.decode import DecodeSettings
+from stepwave.generation.speak import SpeechStream, speak
 from stepwave.signal.resample import Samples
 from stepwave.text.interleave import interleave, read_section
 from stepwave.text.prompts import SPEAK
@@ -49,7 +45,7 @@ class Session:
 
     def __init__(
         self,
-        engine: LocalEngine,
+        engine: Engine,
         system: str | None = None,
         seed: int | None = None,
         tools: Sequence[ToolSchema] = (),
@@ -58,9 +54,9 @@ class Session:
         self._system = system
         self._seed = seed
         self._tools = tuple(tools)
-        self._context = Context(engine.language)
+        self._context: LanguageContext = engine.context()
         self._waiting: list[Message] = []
-        self._question: tuple[list[Samples], list[Tensor]] = ([], [])
+        self._question: tuple[list[Samples], list[Heard]] = ([], [])
         self._answer_start: int | None = None
         self._head = 0  # ids of the system prompt and the tools
         self._exchanges: list[_Exchange] = []
@@ -129,6 +125,9 @@ class Session:
             ConfigError: no such voice, the last answer is still being made, nothing was asked, or the conversation is
                 full. What was added stays, and can be asked again.
             CheckpointError: a part of the model is missing or damaged.
+
+        Raises ServiceError while answering where a server has the language model and fails. What it said by then is the
+        answer; where that is nothing, the question waits for the next answer.
         """
         if self._answering:
             raise ConfigError("the session is still answering; take or close the last answer's events first")
@@ -139,19 +138,19 @@ class Session:
             new.append(Message("human", (self._part(question),)))
         if not any(message.role in ("human", "input") for message in new):
             raise ConfigError("nothing was asked since the last answer; give a question, or add one first")
-        sound = None if text_only else self._engine.detokenizer.stream(self._engine.voices.choose(voice))
+        sound = None if text_only else self._engine.speech(self._engine.voices.choose(voice))
         heard = _has_sound(new)
         spoken = sound is not None or not (self._engine.profile.writes_answers or not heard)
         prompt = self._prompt(new, spoken)
         self._check_room(prompt)
         self._waiting.clear()
         seconds = max_seconds or self._engine.profile.longest_answer_seconds
-        return self._answer(prompt, self._settings(seconds, spoken, sound is not None), sound, interrupted)
+        return self._answer(new, prompt, self._settings(seconds, spoken, sound is not None), sound, interrupted)
 
     def transcript(self) -> str:
         """The words of the last question, written down from what was encoded for the answer; "" if it was written."""
         pieces = zip(*self._question, strict=True)
-        return " ".join(filter(None, (transcribe_piece(self._engine, piece, [rows]) for piece, rows in pieces)))
+        return " ".join(filter(None, (transcribe_piece(self._engine, piece, [heard]) for piece, heard in pieces)))
 
     def truncate(self, seconds: float) -> str:
         """Forget what of the last answer was not heard, all but its first `seconds`; returns the text that stays.
@@ -192,11 +191,11 @@ class Session:
         forgotten = len(self._exchanges) - len(kept)
         if forgotten:
             start = kept[0].start if kept else len(ids)
-            rows = [row for one in kept for row in one.rows]
-            self._context = Context(self._engine.language)
-            self._context.read(Prompt([*ids[: self._head], *ids[start:]], [], []), rows)
+            heard = [piece for one in kept for piece in one.heard]
+            self._context = self._engine.context()
+            self._context.read(Prompt([*ids[: self._head], *ids[start:]], [], []), heard)
             shift = start - self._head
-            self._exchanges = [_Exchange(one.start - shift, one.rows) for one in kept]
+            self._exchanges = [_Exchange(one.start - shift, one.heard) for one in kept]
             self._answer_start = self._answer_start - shift if self._answer_start is not None and kept else None
         return forgotten
 
@@ -250,28 +249,39 @@ class Session:
 
     def _answer(
         self,
+        new: Sequence[Message],
         prompt: Prompt,
         settings: DecodeSettings,
-        sound: DetokenizerStream | None,
+        sound: SpeechStream | None,
         interrupted: Callable[[], bool] | None,
     ) -> Iterator[Event]:
         self._answering = True
+        before, earlier, said = len(self._context), len(self._exchanges), False
         try:
-            rows: Sequence[Tensor] = self._engine.language.encode(prompt.audio)
-            start = max(len(self._context), self._head)
-            self._context.read(prompt, rows)
-            self._exchanges.append(_Exchange(start, tuple(rows)))
-            self._question = (prompt.audio, list(rows))
+            heard = self._engine.encode(prompt.audio)
+            self._context.read(prompt, heard)
+            self._exchanges.append(_Exchange(max(before, self._head), tuple(heard)))
+            self._question = (prompt.audio, heard)
             self._answer_start = len(self._context) if sound is not None else None
             self._turns += 1
-            events = decode(self._context, self._engine.tokenizer, settings, interrupted)
+            events = self._context.decode(settings, interrupted)
             if sound is not None:
-                yield from speak(events, sound)
-            else:
-                yield from (event for event in events if not isinstance(event, SpeechDelta))
+                events = speak(events, sound)
+            for event in events:
+                if sound is not None or not isinstance(event, SpeechDelta):
+                    said = True
+                    yield event
+        except ServiceError:
+            if not said:  # the question was not answered at all: it waits for the next time
+                self._waiting[:0] = new
+                self._turns -= len(self._exchanges) - earlier
+                del self._exchanges[earlier:]
+                self._context.rewind(before)
+                self._answer_start = None
+            raise
         finally:
             # Also when the caller stops listening: what was said so far is then the answer that the history holds.
-            close(self._context)
+            self._context.close()
             self._answering = False
 
 
@@ -280,7 +290,7 @@ class _Exchange:
     """A question and its answer in the history: where its ids start, and its sound as the model heard it."""
 
     start: int
-    rows: tuple[Tensor, ...]
+    heard: tuple[Heard, ...]
 
 
 def _checked(message: Message, longest_seconds: float) -> Message:

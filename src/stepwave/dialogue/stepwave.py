@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from stepwave.dialogue.engine import LocalEngine
+from stepwave.dialogue.language import Engine
 from stepwave.dialogue.listening import Recording, hear, stretches
 from stepwave.dialogue.profile import Profile
 from stepwave.dialogue.results import Reading, Reply, Timings
@@ -39,7 +39,7 @@ class Stepwave:
     every `voice` is a stored voice's name, a recording of a few seconds, or None for the model's own voice.
     """
 
-    def __init__(self, engine: LocalEngine) -> None:
+    def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
     @property
@@ -58,7 +58,7 @@ class Stepwave:
         Raises ConfigError for an unknown name, AudioError for a recording that can't be used.
         """
         voice = self.engine.voices.choose(choice)
-        self.engine.detokenizer.stream(voice)
+        self.engine.speech(voice)
         return voice
 
     def warm(self) -> None:

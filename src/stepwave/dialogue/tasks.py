@@ -7,15 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from torch import Tensor
-
-from stepwave.dialogue.engine import LocalEngine
+from stepwave.dialogue.language import Engine, Heard
 from stepwave.facts.conversation import AudioPart, Message, TextPart
 from stepwave.facts.errors import TextError
 from stepwave.facts.events import Event, TextDelta
 from stepwave.facts.rates import GROUP, SPEECH_PER_GROUP, SPEECH_TOKEN_RATE, input_seconds
-from stepwave.generation.context import Context
-from stepwave.generation.decode import DecodeSettings, decode
+from stepwave.generation.decode import DecodeSettings
 from stepwave.generation.speak import speak
 from stepwave.models.detokenizer import Voice
 from stepwave.signal.resample import Samples
@@ -35,16 +32,16 @@ def spoken_tokens(seconds: float) -> int:
     return GROUP * math.ceil(seconds * SPEECH_TOKEN_RATE / SPEECH_PER_GROUP) + 2
 
 
-def transcribe_piece(engine: LocalEngine, samples: Samples, rows: Sequence[Tensor] | None = None) -> str:
+def transcribe_piece(engine: Engine, samples: Samples, heard: Sequence[Heard] | None = None) -> str:
     """The words of at most 25 s of sound; see `stream_transcript`."""
-    return "".join(stream_transcript(engine, samples, rows)).strip()
+    return "".join(stream_transcript(engine, samples, heard)).strip()
 
 
-def stream_transcript(engine: LocalEngine, samples: Samples, rows: Sequence[Tensor] | None = None) -> Iterator[str]:
+def stream_transcript(engine: Engine, samples: Samples, heard: Sequence[Heard] | None = None) -> Iterator[str]:
     """The words of at most 25 s of sound, samples [n] at 16 kHz, as they are written; greedy.
 
-    `rows` are the encoded sound where it was heard before. Joined, and without white space at the ends, the parts are
-    the transcript.
+    `heard` is the sound as `Engine.encode` gave it where it was heard before. Joined, and without white space at the
+    ends, the parts are the transcript.
     """
     prompt = render(
         [
@@ -54,14 +51,14 @@ def stream_transcript(engine: LocalEngine, samples: Samples, rows: Sequence[Tens
         ],
         engine.tokenizer,
     )
-    context = Context(engine.language, capacity=len(prompt.ids) + 64)
-    context.read(prompt, rows)
+    context = engine.context(len(prompt.ids) + 64)
+    context.read(prompt, heard)
     most = _SPARE_TOKENS + math.ceil(WRITTEN_TOKENS_PER_SECOND * input_seconds(len(samples)))
-    events = decode(context, engine.tokenizer, DecodeSettings(max_tokens=most))
+    events = context.decode(DecodeSettings(max_tokens=most))
     return (event.text for event in events if isinstance(event, TextDelta))
 
 
-def read_piece(engine: LocalEngine, text: str, voice: Voice, seed: int | None = None) -> Iterator[Event]:
+def read_piece(engine: Engine, text: str, voice: Voice, seed: int | None = None) -> Iterator[Event]:
     """Read a short text aloud: text, codes and sound as events. Its words are given to the model, which chooses the
     sound only.
 
@@ -79,7 +76,7 @@ def read_piece(engine: LocalEngine, text: str, voice: Voice, seed: int | None = 
         ],
         engine.tokenizer,
     )
-    context = Context(engine.language, capacity=len(prompt.ids) + 256)
+    context = engine.context(len(prompt.ids) + 256)
     context.read(prompt)
     settings = DecodeSettings(
         text=replace(engine.profile.text, seed=seed),
@@ -88,4 +85,4 @@ def read_piece(engine: LocalEngine, text: str, voice: Voice, seed: int | None = 
         stop_ids=(special.tts_end, special.eot, special.end_of_text),
         said=said,
     )
-    return speak(decode(context, engine.tokenizer, settings), engine.detokenizer.stream(voice))
+    return speak(context.decode(settings), engine.speech(voice))

@@ -51,7 +51,7 @@ class ModelUnderTest:
         self._seed = seed
         # Asked for here so that a missing part ends the check, not each of its items.
         if task in ("transcribe", "say", "reply", "timed_reply"):
-            _ = self._model.engine.language
+            self._model.engine.context()
         if task in _SPEAKING:
             _ = self._voice
         if task == "vocode":

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from stepwave.checkpoints.layouts import Kind
-from stepwave.dialogue.engine import LocalEngine
+from stepwave.dialogue.language import Engine
 from stepwave.dialogue.listening import stretches
 from stepwave.dialogue.session import Session
 from stepwave.dialogue.tasks import stream_transcript
@@ -40,12 +40,12 @@ class Piece:
     text: str
 
 
-def transcriber(engine: LocalEngine) -> Writer:
+def transcriber(engine: Engine) -> Writer:
     """Writes down what is said."""
     return lambda samples: stream_transcript(engine, samples)
 
 
-def translator(engine: LocalEngine) -> Writer:
+def translator(engine: Engine) -> Writer:
     """Translates to English. Raises ApiError for a model that hasn't learnt to."""
     prompt = TRANSLATION_PROMPTS.get(engine.layout.kind)
     if prompt is None:
