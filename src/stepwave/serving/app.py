@@ -112,7 +112,7 @@ def is_page(path: str) -> bool:
 
 async def _tell(request: Request, error: Exception) -> Response:
     told = api_error(error)
-    if told.status >= 500 and told.code != "overloaded":
+    if told.status >= 500 and told.retry_after is None:
         _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
     request.app.state.service.metrics.errors.labels(told.code or "none").inc()
     return _json(told)

@@ -11,7 +11,8 @@ import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Literal, Protocol, TypeAlias
 
-from stepwave.serving.realtime.conversation import MILLISECONDS, Conversation
+from stepwave.serving.realtime.conversation import Conversation
+from stepwave.serving.realtime.hearing import MILLISECONDS
 
 Who: TypeAlias = Literal["you", "model", "tool", "error"]
 

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from stepwave.serving.errors import ApiError
-from stepwave.serving.http.sound_formats import FORMATS, SoundWriter, encoded, pcm16, sound_format
+from stepwave.serving.http.sound_formats import FORMATS, SoundWriter, encoded, sound_format
 from stepwave.signal.files import read_audio
 from stepwave.signal.resample import Samples
 
@@ -56,8 +56,10 @@ def test_other_readers_find_the_length_of_a_whole_file(tone: Samples, tmp_path_f
         assert soundfile.info(str(path)).duration == pytest.approx(SECONDS, abs=0.1)
 
 
-def test_louder_than_full_scale_is_clipped() -> None:
-    assert np.frombuffer(pcm16(np.array([2.0, -2.0, 0.0], dtype=np.float32)), "<i2").tolist() == [32767, -32767, 0]
+def test_lossless_formats_hold_the_samples_that_bare_pcm_holds(tone: Samples) -> None:
+    loud = np.concatenate([tone, np.array([2.0, -2.0], dtype=np.float32)])
+    assert read(encoded(loud, "wav"), "wav").tolist() == read(encoded(loud, "pcm"), "pcm").tolist()
+    assert read(encoded(loud, "flac"), "flac").tolist() == read(encoded(loud, "pcm"), "pcm").tolist()
 
 
 def test_other_formats_are_refused() -> None:

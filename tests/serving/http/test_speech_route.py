@@ -12,7 +12,7 @@ import pytest
 
 from stepwave.dialogue.stepwave import PAUSE_SECONDS, Stepwave
 from stepwave.facts.events import AudioDelta, Event, Finished
-from stepwave.serving.http.sound_formats import pcm16
+from stepwave.serving.sound_bytes import encode_pcm16
 from stepwave.signal.files import read_audio
 
 from ..conftest import Running, running
@@ -77,7 +77,7 @@ def test_a_sentence_is_heard_before_the_next_is_made(tiny_talker: Stepwave) -> N
     with running(reader) as server:
         sound = asyncio.run(streamed(server))
     pause = np.zeros(round(PAUSE_SECONDS * 24_000), dtype=np.float32)
-    assert sound == pcm16(np.concatenate([SENTENCE, pause, SENTENCE]))
+    assert sound == encode_pcm16(np.concatenate([SENTENCE, pause, SENTENCE]))
 
 
 def test_events(server: Running) -> None:

@@ -23,8 +23,9 @@ from stepwave.serving.http.answering import events_of
 from stepwave.serving.http.chat_history import History
 from stepwave.serving.http.chat_request import ChatRequest
 from stepwave.serving.http.kept_answers import KeptAnswers
-from stepwave.serving.http.sound_formats import encoded, pcm16, sound_format
+from stepwave.serving.http.sound_formats import encoded, sound_format
 from stepwave.serving.service import Service
+from stepwave.serving.sound_bytes import encode_pcm16
 from stepwave.signal.resample import Samples
 
 FINGERPRINT: Final = f"stepwave-{__version__}"
@@ -163,7 +164,7 @@ async def chunks(
             if isinstance(event, TextDelta) and (text := margins.push(event.text)):
                 yield chunk({"audio": {"id": name, "transcript": text}} if request.speaks else {"content": text})
             elif isinstance(event, AudioDelta):
-                yield chunk({"audio": {"id": name, "data": base64.b64encode(pcm16(event.samples)).decode()}})
+                yield chunk({"audio": {"id": name, "data": base64.b64encode(encode_pcm16(event.samples)).decode()}})
             elif isinstance(event, ToolCallRequest):
                 yield chunk({"tool_calls": [{"index": calls, **_call(event)}]})
                 calls += 1

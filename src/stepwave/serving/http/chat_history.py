@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ from stepwave.serving.http.chat_request import (
     UserMessage,
 )
 from stepwave.serving.http.kept_answers import KeptAnswers
+from stepwave.serving.sound_bytes import decode_base64
 from stepwave.signal.files import MAX_SECONDS
 from stepwave.text.markup import write_tool_call
 from stepwave.text.schemas import ToolSchema
@@ -93,13 +92,7 @@ def _question(message: UserMessage, talker: Stepwave, place: str) -> Turn:
             parts.append(TextPart(part.text))
             continue
         where = f"{place}.content.{number}.input_audio.data"
-        try:
-            file = base64.b64decode(part.input_audio.data, validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise ApiError(
-                f"{where}: this is no base64 ({error}); send the recording's file as base64, without a data: prefix",
-                400, "invalid_base64", where,
-            ) from error  # fmt: skip
+        file = decode_base64(part.input_audio.data, where)
         try:
             parts.append(AudioPart(talker.hear(file)))
         except AudioError as error:

@@ -12,6 +12,7 @@ from typing import Final
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stepwave.serving.admission import check_admission
 from stepwave.serving.errors import ApiError
 from stepwave.serving.service import Service
 
@@ -43,6 +44,7 @@ class Door:
             await self._app(scope, receive, send)
             return
         try:
+            check_admission(self._service)
             self._check_room()
         except ApiError:
             await _drain(scope, receive)
@@ -54,18 +56,7 @@ class Door:
             self._at_work -= 1
 
     def _check_room(self) -> None:
-        service = self._service
-        if service.stopping.is_set():
-            raise ApiError(
-                "the server is stopping and takes nothing new; try again later, or another server",
-                503, "overloaded", kind="server_error", retry_after=10,
-            )  # fmt: skip
-        if service.memory.full:
-            raise ApiError(
-                "the server's memory is full; try again when other requests are done",
-                503, "overloaded", kind="server_error", retry_after=5,
-            )  # fmt: skip
-        if self._at_work >= service.config.most_requests:
+        if self._at_work >= self._service.config.most_requests:
             raise ApiError(
                 f"{self._at_work} requests are at work or waiting already, and no more are taken; try again later",
                 429, "rate_limit_exceeded", kind="rate_limit_error", retry_after=1,

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-import numpy as np
 import soundfile
 
 from stepwave.facts.rates import OUTPUT_SAMPLE_RATE
 from stepwave.serving.errors import ApiError
+from stepwave.serving.sound_bytes import to_int16
 from stepwave.signal.resample import Samples
 
 _BLOCK: Final = 2**16
@@ -75,14 +75,14 @@ class SoundWriter:
 
     def push(self, samples: Samples) -> bytes:
         """What can be sent after these samples [n], full scale 1.0; louder ones are clipped."""
-        clipped = np.clip(samples, -1.0, 1.0)
+        integers = to_int16(samples)
         if self._file is None:
             header, self._header = self._header, b""
-            self._sink.write(header + pcm16(clipped))
+            self._sink.write(header + integers.tobytes())
         else:
             # In blocks, because libsndfile's encoders keep a block on their stack.
-            for start in range(0, len(clipped), _BLOCK):
-                self._file.write(clipped[start : start + _BLOCK])
+            for start in range(0, len(integers), _BLOCK):
+                self._file.write(integers[start : start + _BLOCK])
             self._file.flush()
         return b"" if self._held else self._new()
 
@@ -103,11 +103,6 @@ def encoded(samples: Samples, name: str) -> bytes:
     """A whole sound, samples [n] at 24 kHz, in the format `name`, a key of FORMATS."""
     writer = SoundWriter(name, whole=True)
     return writer.push(samples) + writer.finish()
-
-
-def pcm16(samples: Samples) -> bytes:
-    """Samples [n] within -1..1 as 16-bit integers, little-endian."""
-    return np.rint(np.clip(samples, -1.0, 1.0) * 32767).astype("<i2").tobytes()
 
 
 def _endless_header() -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import numpy as np
 import soundfile
@@ -12,9 +12,9 @@ import soxr
 
 from stepwave.facts.rates import INPUT_SAMPLE_RATE, OUTPUT_SAMPLE_RATE
 from stepwave.serving.errors import ApiError
+from stepwave.serving.sound_bytes import decode_pcm16, encode_pcm16, to_int16
 from stepwave.signal.resample import Samples
 
-FormatName: TypeAlias = Literal["audio/pcm", "audio/pcmu", "audio/pcma"]
 PCM_RATE: Final = 24_000
 G711_RATE: Final = 8_000
 _G711: Final = {"audio/pcmu": "ULAW", "audio/pcma": "ALAW"}
@@ -22,9 +22,12 @@ _G711: Final = {"audio/pcmu": "ULAW", "audio/pcma": "ALAW"}
 
 @dataclass(frozen=True)
 class AudioFormat:
-    """How samples are written. Little-endian 16-bit PCM has two bytes to a sample, G.711 one."""
+    """How samples are written. Little-endian 16-bit PCM has two bytes to a sample, G.711 one.
 
-    name: FormatName = "audio/pcm"
+    `name` is audio/pcm, audio/pcmu or audio/pcma. Raises ApiError for any other.
+    """
+
+    name: str = "audio/pcm"
 
     def __post_init__(self) -> None:
         if self.name != "audio/pcm" and self.name not in _G711:
@@ -46,7 +49,7 @@ class AudioFormat:
     def decode(self, data: bytes) -> Samples:
         """Samples [n] at `rate`; PCM must come in whole samples."""
         if self.name == "audio/pcm":
-            return np.frombuffer(data, "<i2").astype(np.float32) / np.float32(32768)
+            return decode_pcm16(data)
         if not data:
             return np.zeros(0, dtype=np.float32)
         samples, _ = soundfile.read(
@@ -61,12 +64,11 @@ class AudioFormat:
         return decoded
 
     def encode(self, samples: Samples) -> bytes:
-        """Bytes of samples [n] at `rate`."""
-        clipped = np.clip(samples, -1.0, 32767 / 32768)
+        """Bytes of samples [n] at `rate`; what is louder than full scale is clipped."""
         if self.name == "audio/pcm":
-            return np.round(clipped * 32768).astype("<i2").tobytes()
+            return encode_pcm16(samples)
         written = io.BytesIO()
-        soundfile.write(written, clipped, self.rate, format="RAW", subtype=_G711[self.name])
+        soundfile.write(written, to_int16(samples), self.rate, format="RAW", subtype=_G711[self.name])
         return written.getvalue()
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import secrets
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -16,6 +14,7 @@ from stepwave.facts.rates import INPUT_SAMPLE_RATE
 from stepwave.serving.errors import ApiError
 from stepwave.serving.realtime.audio_formats import AudioFormat, InputStream
 from stepwave.serving.realtime.client_events import ItemParam
+from stepwave.serving.sound_bytes import decode_base64
 from stepwave.signal.files import Audio
 from stepwave.signal.resample import Samples
 
@@ -74,7 +73,7 @@ class Item:
                 parts.append(AudioPart(next(sound)))
             else:
                 parts.append(TextPart(part["text"]))
-        return Message("user", tuple(parts))  # type: ignore[arg-type]  # mapped to "human"
+        return Message("human", tuple(parts))
 
 
 def spoken_item(item_id: str, samples: Samples) -> Item:
@@ -118,14 +117,6 @@ def _read_message(item: Item, param: ItemParam, audio_format: AudioFormat, talke
         if not (text or "").strip():
             raise ApiError("got a part without text; leave it out", code="missing_value", param=f"{place}.text")
         item.content.append({"type": "output_text" if param.role == "assistant" else "input_text", "text": text})
-
-
-def decode_base64(text: str, param: str) -> bytes:
-    """The bytes; raises ApiError where it is no base64."""
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise ApiError("got audio that is no base64", code="invalid_value", param=param) from None
 
 
 def decode_audio(text: str, audio_format: AudioFormat, param: str) -> Samples:

@@ -6,6 +6,7 @@ import asyncio
 import hmac
 from typing import Final
 
+from stepwave.serving.admission import check_admission
 from stepwave.serving.errors import ApiError
 from stepwave.serving.realtime.conversation import Conversation
 from stepwave.serving.service import Service
@@ -29,8 +30,7 @@ class Registry:
     def open(self, owner: asyncio.Task[object]) -> Conversation:
         """A new conversation for the connection that `owner` serves. Raises ApiError where there is no room."""
         config = self._service.config
-        if self._service.stopping.is_set():
-            raise ApiError("the server is stopping; try again later", 503, "stopping", kind="server_error")
+        check_admission(self._service)
         if not self._service.ready.is_set():
             raise ApiError("the model is still loading; try again in some seconds", 503, "loading", kind="server_error")
         if len(self._kept) >= config.most_sessions:
@@ -40,8 +40,6 @@ class Registry:
                 "server_full",
                 kind="server_error",
             )
-        if self._service.memory.full:
-            raise ApiError("the server's memory is full; try again later", 503, "server_full", kind="server_error")
         conversation = Conversation(self._service)
         kept = _Kept(conversation, owner)
         loop = asyncio.get_running_loop()

@@ -136,7 +136,7 @@ def _turns(value: object) -> TurnSettings | None:
 
 
 def _format(param: FormatParam) -> AudioFormat:
-    return AudioFormat(param.type)  # type: ignore[arg-type]  # checked there
+    return AudioFormat(param.type)
 
 
 def _use_tools(choice: str | ToolChoiceParam) -> bool:
