@@ -54,7 +54,7 @@ SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"audio": {"input": {"format": {"type": "audio/mp3"}}}}, "audio/mp3"),
     ({"audio": {"input": {"format": {"type": "audio/pcm", "rate": 16000}}}}, "24000"),
     ({"audio": {"input": {"turn_detection": {"type": "server_vad", "threshold": 7}}}}, "threshold"),
-    ({"audio": {"input": {"turn_detection": {"type": "server_vad", "idle_timeout_ms": 6000}}}}, "idle_timeout_ms"),
+    ({"audio": {"input": {"turn_detection": {"type": "server_vad", "idle_timeout_ms": 600}}}}, "idle_timeout_ms"),
     ({"audio": {"output": {"voice": "nobody"}}}, "no voice 'nobody'"),
     ({"audio": {"output": {"speed": 2.0}}}, "speed"),
     ({"tools": [{"type": "function", "name": "a\nb"}]}, "one line"),

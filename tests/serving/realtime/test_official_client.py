@@ -296,6 +296,30 @@ def test_a_side_question_leaves_the_conversation_alone(tiny_talker: Stepwave) ->
     assert [len(session.asked) for session in talker.sessions] == [0, 1]
 
 
+def test_who_stays_silent_is_asked_again(server: Running) -> None:
+    async def talk(connection: AsyncRealtimeConnection) -> None:
+        detection = {"type": "server_vad", "idle_timeout_ms": 5_000}
+        heard = {"turn_detection": detection, "transcription": {"model": "whisper-1"}}
+        session = await configure(connection, audio={"input": heard}, max_output_tokens=30)
+        assert session.audio.input.turn_detection.idle_timeout_ms == 5_000
+        await ask(connection, "Name three rivers.")
+        await connection.response.create()
+        answer = sound_of(await until(connection, "response.done"))
+        await asyncio.sleep(len(answer) / 48_000 + 0.1)
+        await append(connection, 7 * SILENCE)
+        events = await until(connection, "response.done")
+        triggered = one(events, "input_audio_buffer.timeout_triggered")
+        assert triggered.item_id == one(events, "input_audio_buffer.committed").item_id
+        assert 5_000 <= triggered.audio_end_ms - triggered.audio_start_ms <= 6_000
+        added = [event.item for event in events if event.type == "conversation.item.added"]
+        assert [(item.role, item.content[0].type) for item in added[:1]] == [("user", "input_audio")]
+        assert events[-1].response.status in ("completed", "incomplete"), events[-1].response
+        written = (await until(connection, "conversation.item.input_audio_transcription.completed"))[-1]
+        assert (written.item_id, written.transcript) == (triggered.item_id, "")
+
+    run(server, talk)
+
+
 def test_places_count_from_the_start_of_the_session(tiny_talker: Stepwave, spoken_question: Samples) -> None:
     talker = ScriptedTalker(tiny_talker, said("yes", 0.1))
 

@@ -312,6 +312,8 @@ class Conversation:
         else:
             response.finish("completed", tokens)
         status = "cancelled" if self._cancelled is not None else "failed" if failure is not None else "completed"
+        if response.in_conversation and status != "failed":
+            self._hearing.answered()
         self._service.metrics.answers.labels(status).inc()
         if self._response is response:
             self._response = None

@@ -60,6 +60,7 @@ class Hearing:
         self._playback = playback
         self._put = put
         self._listener = listener
+        self._idle = _Idle()
         self._buffer = self._new_buffer(0)
 
     def configure(self, settings: Settings) -> None:
@@ -75,6 +76,10 @@ class Hearing:
             self._hear(data[start : start + _SLICE_BYTES])
             await asyncio.sleep(0)
 
+    def answered(self) -> None:
+        """An answer is over: where the settings ask for it, silence after its sound is a question too."""
+        self._idle = _Idle(waiting=True)
+
     def commit(self) -> None:
         """What was appended is a question.
 
@@ -87,11 +92,13 @@ class Hearing:
                 f"{LEAST_COMMIT_SECONDS * MILLISECONDS:.0f} ms: append more before the commit",
                 code="input_audio_buffer_commit_empty",
             )
+        self._idle = _Idle()
         self._listener.commit(Question(new_id("item"), self._service.talker.hear(samples), wants_answer=False))
 
     def clear(self) -> None:
-        """Forget what was appended."""
+        """Forget what was appended; silence is counted anew."""
         self._buffer.clear()
+        self._idle.start = None
         self._put({"type": "input_audio_buffer.cleared"})
 
     def _new_buffer(self, position: int) -> InputBuffer:
@@ -100,15 +107,20 @@ class Hearing:
         return InputBuffer(InputStream(self._settings.input_format), detector, longest, position)
 
     def _hear(self, data: bytes) -> None:
-        before = self._buffer.position
-        for event in self._buffer.push(data, self._listener.responding or self._playback.sounding):
+        before, answering = self._buffer.position, self._listener.responding or self._playback.sounding
+        for event in self._buffer.push(data, answering):
             if isinstance(event, SpeechStarted):
                 self._started(event)
             else:
                 self._stopped(event)
         self._service.metrics.heard_seconds.inc((self._buffer.position - before) / INPUT_SAMPLE_RATE)
+        if answering or self._buffer.speaking:
+            self._idle.start = None
+        elif self._idle.waiting:
+            self._count_silence(before)
 
     def _started(self, event: SpeechStarted) -> None:
+        self._idle = _Idle()
         self._buffer.item_id = new_id("item")
         place = {"audio_start_ms": _milliseconds(event.start), "item_id": self._buffer.item_id}
         self._put({"type": "input_audio_buffer.speech_started", **place})
@@ -124,6 +136,30 @@ class Hearing:
         turns = self._settings.turns
         wants_answer = turns is not None and turns.create_response
         self._listener.commit(Question(item_id, self._buffer.take(event.end), wants_answer))
+
+    def _count_silence(self, before: int) -> None:
+        """Count what came since place `before` as silence, in sound and not by a clock: who sends none is not asked."""
+        turns = self._settings.turns
+        if turns is None or turns.idle_seconds is None:
+            return
+        start = self._idle.start = before if self._idle.start is None else self._idle.start
+        end = self._buffer.position
+        if end - start < turns.idle_seconds * INPUT_SAMPLE_RATE:
+            return
+        self._idle = _Idle()
+        item_id = new_id("item")
+        place = {"audio_start_ms": _milliseconds(start), "audio_end_ms": _milliseconds(end), "item_id": item_id}
+        self._put({"type": "input_audio_buffer.timeout_triggered", **place})
+        # The model hears the end of it, which is all that is kept of silence; a whole minute would fill its context.
+        self._listener.commit(Question(item_id, self._buffer.take(end), turns.create_response))
+
+
+@dataclass
+class _Idle:
+    """Whether nobody spoke since the last answer, and from which place on that is counted: the end of its sound."""
+
+    waiting: bool = False
+    start: int | None = None
 
 
 def _milliseconds(samples: int) -> int:

@@ -35,6 +35,11 @@ class InputBuffer:
         self.item_id: str | None = None
         """The item that the speech under way will be."""
 
+    @property
+    def speaking(self) -> bool:
+        """Whether a turn has started and not stopped."""
+        return self._start is not None
+
     def push(self, data: bytes, answering: bool) -> list[TurnEvent]:
         """Take more sound; returns the turns' borders that it brought.
 

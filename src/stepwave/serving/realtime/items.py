@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
@@ -17,8 +17,12 @@ from stepwave.serving.realtime.client_events import ItemParam
 from stepwave.serving.sound_bytes import decode_base64
 from stepwave.signal.files import Audio
 from stepwave.signal.resample import Samples
+from stepwave.signal.voice_activity import is_silent
 
 ItemType: TypeAlias = Literal["message", "function_call", "function_call_output"]
+SILENCE: Final = "(silence)"
+"""What the model reads in place of a recording without any sound, which comes of waiting for someone who says nothing:
+models take no such recording."""
 
 
 def new_id(kind: str) -> str:
@@ -70,7 +74,8 @@ class Item:
         sound = iter(self.sound)
         for part in self.content:
             if part["type"] == "input_audio":
-                parts.append(AudioPart(next(sound)))
+                heard = next(sound)
+                parts.append(TextPart(SILENCE) if is_silent(heard, INPUT_SAMPLE_RATE) else AudioPart(heard))
             else:
                 parts.append(TextPart(part["text"]))
         return Message("human", tuple(parts))

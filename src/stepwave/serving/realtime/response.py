@@ -50,6 +50,11 @@ class Response:
         put({"type": "response.created", "response": self._state("in_progress")})
 
     @property
+    def in_conversation(self) -> bool:
+        """Whether the answer becomes part of the conversation; that to a side question does not."""
+        return self._conversation is not None
+
+    @property
     def items(self) -> list[Item]:
         """The answer's items so far."""
         return self._items

@@ -73,7 +73,7 @@ class Settings:
         if heard.format is not None:
             new = replace(new, input_format=_format(heard.format))
         if "turn_detection" in heard.model_fields_set:
-            new = replace(new, turns=_turns(heard.turn_detection))
+            new = replace(new, turns=TurnSettings.from_protocol(heard.turn_detection))
         if "transcription" in heard.model_fields_set:
             asked = heard.transcription
             new = replace(new, transcription=None if asked is None else asked.model_dump(exclude_none=True))
@@ -121,18 +121,6 @@ class Settings:
             return new
         name = said.voice if isinstance(said.voice, str) else str(said.voice.get("id", ""))
         return replace(new, voice=voice_named(talker, name), voice_said=name)
-
-
-def _turns(value: object) -> TurnSettings | None:
-    path = "session.audio.input.turn_detection"
-    turns = TurnSettings.from_protocol(value, path)
-    if turns is not None and turns.idle_seconds is not None:
-        raise ApiError(
-            "this server does not speak unasked; leave idle_timeout_ms out",
-            code="unsupported",
-            param=f"{path}.idle_timeout_ms",
-        )
-    return turns
 
 
 def _format(param: FormatParam) -> AudioFormat:

@@ -13,6 +13,7 @@ from stepwave.serving.realtime.items import Item
 from stepwave.serving.realtime.response import Put
 from stepwave.serving.service import Service
 from stepwave.signal.resample import Samples
+from stepwave.signal.voice_activity import is_silent
 
 PATIENCE_SECONDS: Final = 0.25
 """After a commit a client's `response.create` gets so long to come before the question is written down."""
@@ -34,7 +35,10 @@ class Transcription:
         return bool(self._tasks)
 
     def start(self, item: Item, samples: Samples) -> None:
-        """Write down samples [n] at 16 kHz, the question `item`, when there is time; what goes wrong is told."""
+        """Write down samples [n] at 16 kHz, the question `item`, when there is time; what goes wrong is told.
+
+        Silence is no words, and costs no time.
+        """
         task = asyncio.create_task(self._write(item, samples))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -52,11 +56,12 @@ class Transcription:
         await self._answered()
         words = ""
         try:
-            writing = self._service.turns.stream(lambda: self._service.talker.stream_transcribe(samples))
-            async with aclosing(writing) as parts:
-                async for part in parts:
-                    words += part
-                    self._put({"type": f"{_KIND}.delta", **place, "delta": part})
+            if not is_silent(samples, INPUT_SAMPLE_RATE):
+                writing = self._service.turns.stream(lambda: self._service.talker.stream_transcribe(samples))
+                async with aclosing(writing) as parts:
+                    async for part in parts:
+                        words += part
+                        self._put({"type": f"{_KIND}.delta", **place, "delta": part})
         except Exception as error:
             told = api_error(error)
             shown = {"type": told.kind, "code": told.code, "message": str(told), "param": None}

@@ -1,0 +1,113 @@
+"""Silence after an answer, and speech that ends it: sound goes in, events and questions come out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from stepwave.dialogue.stepwave import Stepwave
+from stepwave.serving.config import ServerConfig
+from stepwave.serving.realtime.hearing import Hearing, Question
+from stepwave.serving.realtime.playback import Playback
+from stepwave.serving.realtime.settings import Settings
+from stepwave.serving.service import Service
+from stepwave.serving.turn_taking.settings import TurnSettings
+from stepwave.signal.resample import Samples
+
+from ..conftest import pcm16
+
+IDLE = TurnSettings(idle_seconds=5.0)
+SECOND = bytes(48_000)
+
+
+@dataclass
+class Heard:
+    """A listener, and the hearing it listens to."""
+
+    hearing: Hearing = field(init=False)
+    playback: Playback = field(default_factory=Playback)
+    responding: bool = False
+    questions: list[Question] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    def interrupt(self) -> None:
+        self.responding = False
+
+    def commit(self, question: Question) -> None:
+        self.questions.append(question)
+
+    def append(self, data: bytes) -> list[str]:
+        """The types of the events that the sound brought."""
+        count = len(self.events)
+        asyncio.run(self.hearing.append(data))
+        return [event["type"] for event in self.events[count:]]
+
+
+@pytest.fixture(scope="module")
+def service(tiny_talker: Stepwave) -> Iterator[Service]:
+    service = Service(tiny_talker, ServerConfig())
+    yield service
+    service.turns.close()
+
+
+def hearing(service: Service, turns: TurnSettings | None) -> Heard:
+    heard = Heard()
+    heard.hearing = Hearing(service, Settings(turns=turns), heard.playback, heard.events.append, heard)
+    return heard
+
+
+def test_silence_after_an_answer_is_committed_once(service: Service) -> None:
+    heard = hearing(service, IDLE)
+    assert heard.append(9 * SECOND) == []
+    heard.hearing.answered()
+    assert heard.append(9 * SECOND) == ["input_audio_buffer.timeout_triggered"]
+    (event,), (question,) = heard.events, heard.questions
+    assert event["audio_start_ms"] == pytest.approx(9_000, abs=100)
+    assert event["audio_end_ms"] - event["audio_start_ms"] == pytest.approx(5_500, abs=500)
+    assert event["item_id"] == question.item_id
+    assert question.wants_answer
+    assert 3.0 <= len(question.samples) / 16_000 < 4.1
+    assert heard.append(9 * SECOND) == []
+    heard.hearing.answered()
+    assert heard.append(9 * SECOND) == ["input_audio_buffer.timeout_triggered"]
+
+
+@pytest.mark.parametrize("turns", [None, TurnSettings()])
+def test_nobody_is_asked_where_that_is_not_set(service: Service, turns: TurnSettings | None) -> None:
+    heard = hearing(service, turns)
+    heard.hearing.answered()
+    assert heard.append(12 * SECOND) == []
+
+
+def test_silence_counts_from_the_end_of_the_answers_sound(service: Service) -> None:
+    heard = hearing(service, IDLE)
+    heard.hearing.answered()
+    heard.playback.add(3600)
+    assert heard.append(12 * SECOND) == []
+    heard.playback.stop()
+    assert heard.append(4 * SECOND) == []
+    heard.hearing.clear()
+    assert heard.append(4 * SECOND) == []
+    assert heard.append(3 * SECOND) == ["input_audio_buffer.timeout_triggered"]
+
+
+def test_who_speaks_is_not_asked(service: Service, spoken_question: Samples) -> None:
+    heard = hearing(service, IDLE)
+    heard.hearing.answered()
+    assert heard.append(4 * SECOND + pcm16(spoken_question)) == ["input_audio_buffer.speech_started"]
+    # An answer that ends while somebody speaks does not make their pause a silence.
+    heard.hearing.answered()
+    assert heard.append(SECOND) == ["input_audio_buffer.speech_stopped"]
+    assert heard.append(3 * SECOND) == []
+    assert [question.wants_answer for question in heard.questions] == [True]
+
+
+def test_an_answer_can_be_left_to_the_client(service: Service) -> None:
+    heard = hearing(service, TurnSettings(idle_seconds=5.0, create_response=False))
+    heard.hearing.answered()
+    assert heard.append(6 * SECOND) == ["input_audio_buffer.timeout_triggered"]
+    assert not heard.questions[0].wants_answer
