@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import aclosing
+from functools import partial
 from itertools import groupby
 
 import pytest
 
+from stepwave.dialogue.waiting import given_up
 from stepwave.facts.errors import ServiceError, TextError
 from stepwave.serving.turns import AHEAD, Turns
 
@@ -146,3 +149,48 @@ def test_too_many_and_too_late_are_refused() -> None:
 
     turns = Turns(most=1)
     run(talk(turns))
+
+
+def test_with_several_threads_an_answer_that_waits_holds_up_no_other() -> None:
+    gates = [threading.Event() for _ in range(3)]
+
+    def waits(number: int) -> Iterator[int]:
+        assert gates[number].wait(10)
+        yield number
+
+    async def talk(turns: Turns) -> None:
+        waiting = [asyncio.create_task(turns.call(partial(next, waits(number)))) for number in range(3)]
+        await asyncio.sleep(0)
+        assert [item async for item in turns.stream(lambda: iter(range(100)))] == list(range(100))
+        assert not any(task.done() for task in waiting)
+        for number in (2, 0, 1):
+            gates[number].set()
+            assert await waiting[number] == number
+
+    with Turns(threads=4) as turns:
+        run(talk(turns))
+
+
+@pytest.mark.parametrize("closes", [False, True])
+def test_an_answer_that_waits_learns_that_it_is_given_up(closes: bool) -> None:
+    begun = threading.Event()
+
+    def waits() -> Iterator[int]:
+        yield 1
+        begun.set()
+        while not given_up():
+            time.sleep(0.005)
+        raise ServiceError("given up")
+
+    async def talk(turns: Turns) -> None:
+        stream = turns.stream(waits)
+        assert await anext(stream) == 1
+        await asyncio.to_thread(begun.wait, 10)
+        if closes:
+            await asyncio.to_thread(turns.close)
+        await stream.aclose()
+        assert turns.count == 0
+
+    with Turns(threads=2) as turns:
+        run(talk(turns))
+    assert not given_up()

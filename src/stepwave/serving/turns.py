@@ -1,7 +1,8 @@
 """The model's thread: answers of several sessions are made there in turn, an event each, away from the event loop.
 
 Each answer is an iterator. The thread takes one event from each that has room for it, so that nobody waits for
-another's whole answer, and a client that doesn't take what is there pauses its own answer alone.
+another's whole answer, and a client that doesn't take what is there pauses its own answer alone. Where a server writes
+the answers there are several such threads, since most of them wait for it (`dialogue.waiting`).
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
+from functools import partial
 from typing import Final, Generic, Self, TypeVar
 
+from stepwave.dialogue.waiting import given_up_when
 from stepwave.facts.errors import ServiceError
 
 _T = TypeVar("_T")
@@ -23,16 +26,21 @@ _END: Final = object()
 
 
 class Turns:
-    """Runs iterators in one thread, a step each in turn. `close` stops it; `most` bounds how many wait or run."""
+    """Runs iterators in a thread, a step each in turn. `close` stops it.
 
-    def __init__(self, most: int = 64) -> None:
+    `most` bounds how many wait or run. With several `threads`, so many may be in a step at the same time; each iterator
+    is in one thread at a time still.
+    """
+
+    def __init__(self, most: int = 64, threads: int = 1) -> None:
         self._most = most
         self._lock = threading.Condition()
         self._jobs: deque[_Job[object]] = deque()
         self._count = 0
         self._closing = False
-        self._thread = threading.Thread(target=self._run, name="model", daemon=True)
-        self._thread.start()
+        self._threads = [threading.Thread(target=self._run, name="model", daemon=True) for _ in range(threads)]
+        for thread in self._threads:
+            thread.start()
 
     def __enter__(self) -> Self:
         return self
@@ -60,7 +68,7 @@ class Turns:
                 raise ServiceError(f"{self._count} requests are waiting for the model already; try again later")
             self._count += 1
             self._jobs.append(job)  # type: ignore[arg-type]
-            self._lock.notify_all()
+            self._lock.notify()
         try:
             while True:
                 item = await job.results.get()
@@ -70,12 +78,12 @@ class Turns:
                     raise item.error
                 with self._lock:
                     job.ahead -= 1
-                    self._lock.notify_all()
+                    self._lock.notify()
                 yield item  # type: ignore[misc]
         finally:
             with self._lock:
                 job.wanted = False
-                self._lock.notify_all()
+                self._lock.notify()
             await asyncio.shield(job.over.wait())
 
     async def call(self, work: Callable[[], _T]) -> _T:
@@ -88,35 +96,48 @@ class Turns:
             return await anext(stream)
 
     def close(self) -> None:
-        """End the thread; what is under way is closed where it stands."""
+        """End the threads; what is under way is closed where it stands."""
         with self._lock:
             self._closing = True
             self._lock.notify_all()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     def _run(self) -> None:
         while (job := self._next()) is not None:
-            if job.step():
+            with given_up_when(partial(self._given_up, job)):
+                goes_on = job.step()
+            if goes_on:
                 with self._lock:
+                    job.ahead += 1
                     self._jobs.append(job)
+                    if len(self._jobs) > 1:  # this thread takes one of them
+                        self._lock.notify()
             else:
-                with self._lock:
-                    self._count -= 1
-        for job in self._jobs:
-            job.wanted = False
-            job.step()
+                self._let_go(job)
+
+    def _given_up(self, job: _Job[object]) -> bool:
+        return self._closing or not job.wanted
+
+    def _let_go(self, job: _Job[object]) -> None:
+        # Counted out before whoever waits for the job's end can look: a place is free once its answer is over.
+        with self._lock:
+            self._count -= 1
+        job.tell_over()
 
     def _next(self) -> _Job[object] | None:
         """The next job that can go on or is to be ended; waits for one. None when the thread is to end."""
         with self._lock:
-            while not self._closing:
+            while True:
                 for _ in range(len(self._jobs)):
                     job = self._jobs.popleft()
+                    job.wanted = job.wanted and not self._closing
                     if not job.wanted or job.ahead < AHEAD:
                         return job
                     self._jobs.append(job)
+                if self._closing:
+                    return None
                 self._lock.wait()
-            return None
 
 
 class _Failure:
@@ -137,7 +158,7 @@ class _Job(Generic[_T]):
         self.wanted = True
 
     def step(self) -> bool:
-        """Take one item; False when that was the last. Runs in the model's thread."""
+        """Take one item; False when that was the last (then `tell_over`). Runs in the model's thread."""
         try:
             if not self.wanted:
                 self._finish(_END)
@@ -151,7 +172,6 @@ class _Job(Generic[_T]):
         except BaseException as error:  # raised again where the result is taken
             self._finish(_Failure(error))
             return False
-        self.ahead += 1
         self._tell(self.results.put_nowait, item)
         return True
 
@@ -163,6 +183,9 @@ class _Job(Generic[_T]):
         except BaseException as error:
             last = _Failure(error)
         self._tell(self.results.put_nowait, last)
+
+    def tell_over(self) -> None:
+        """Wake whoever waits for the job's end, on its own loop."""
         self._tell(self.over.set)
 
     def _tell(self, call: Callable[..., None], *arguments: object) -> None:
