@@ -50,9 +50,10 @@ def test_runtime_equals_the_plain_decoder_with_the_dequantised_weights(
 
 
 @torch.no_grad()
-def test_float_weights_and_ragged_rows_are_served_too(pair: tuple[Decoder, Decoder]) -> None:
+@pytest.mark.parametrize("eight_bit", [True, False])
+def test_float_weights_and_ragged_rows_are_served_too(pair: tuple[Decoder, Decoder], eight_bit: bool) -> None:
     plain = pair[1]
-    runtime = FastDecoder(plain, torch.float32)
+    runtime = FastDecoder(pair[0] if eight_bit else plain, torch.float32)
     ids = torch.randint(256, (2, 9), generator=torch.Generator().manual_seed(2))
     cache = runtime.new_cache(rows=2)
     runtime(runtime.embed(ids[:, :6]), cache=cache, counts=[6, 2])

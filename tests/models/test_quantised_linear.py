@@ -46,12 +46,12 @@ def test_matmul_equals_the_dequantised_one(positions: int, dtype: torch.dtype, t
     assert (out.float() - expected).abs().max() <= tolerance * expected.abs().max()
 
 
-def test_kernel_and_conversion_agree() -> None:
+def test_loops_and_conversion_agree() -> None:
     integers, scale = quantise(weights(96, 64))
     x = weights(4, 64).bfloat16()
-    by_kernel = quantised_matmul(x, integers, scale)
+    by_loops = quantised_matmul(x, integers, scale)
     by_conversion = quantised_matmul(x.expand(4, 4, 64), integers, scale)[0]
-    assert (by_kernel - by_conversion).abs().max() <= 1e-2 * by_conversion.abs().max()
+    assert (by_loops - by_conversion).abs().max() <= 1e-2 * by_conversion.abs().max()
 
 
 def test_gradients_reach_the_input() -> None:
@@ -93,11 +93,11 @@ def test_a_module_is_quantised_throughout_also_on_meta() -> None:
 @pytest.mark.parametrize("offset", [0, 8])
 @pytest.mark.parametrize("width", [24, 32])
 def test_integers_anywhere_in_memory_are_multiplied(offset: int, width: int) -> None:
-    # as in a mapped file, where a tensor may begin at any multiple of 8 bytes; the kernel crashes on some
+    # as in a mapped file, where a tensor may begin at any multiple of 8 bytes
     integers, scale = quantise(torch.randn(30, width))
     memory = torch.zeros(30 * width + 64, dtype=torch.int8)
     start = -memory.data_ptr() % 64 + offset
     placed = memory[start : start + 30 * width].view(30, width).copy_(integers)
-    x = torch.randn(5, width).bfloat16()
-    expected = x.float() @ (integers.float() * scale.float()[:, None]).T
-    torch.testing.assert_close(quantised_matmul(x, placed, scale).float(), expected, rtol=0.03, atol=0.1)
+    x = torch.randn(5, width)
+    expected = x @ (integers.float() * scale.float()[:, None]).T
+    torch.testing.assert_close(quantised_matmul(x, placed, scale), expected, rtol=1e-5, atol=1e-4)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from stepwave.checkpoints.headers import Entry
 from stepwave.checkpoints.inspection import SCALE_SUFFIX, PartReport, inspect
 from stepwave.checkpoints.plan import PartPlan, skeleton
-from stepwave.models.quantised_linear import QuantisedEmbedding, is_aligned, quantise, quantise_module
+from stepwave.models.quantised_linear import QuantisedEmbedding, quantise, quantise_module
 
 _REMAP_BYTES: Final = 64_000_000
 
@@ -123,9 +123,7 @@ class _Source:
         """A matrix as int8 values and bf16 factors per row, as stored or else rounded now."""
         scale = self._entries.get(name + SCALE_SUFFIX)
         if self._entries[name].dtype == torch.int8 and scale is not None and scale.dtype == torch.bfloat16:
-            values = self._stored(name)
-            # Mapped tensors lie where the file has them; the integer kernel is particular about that.
-            return values if is_aligned(values) else values.clone(), self._stored(name + SCALE_SUFFIX)
+            return self._stored(name), self._stored(name + SCALE_SUFFIX)
         return quantise(self.read(name))
 
     def _stored(self, name: str) -> Tensor:

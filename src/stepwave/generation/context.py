@@ -82,7 +82,7 @@ class Context:
         return self._hidden
 
     def _row(self, ids: list[int]) -> Tensor:
-        return torch.tensor([ids], device=self._cache.keys[0].device)
+        return torch.tensor([ids], device=self._cache.keys.device)
 
     def rewind(self, length: int) -> None:
         """Forget everything after the first `length` ids. Raises ConfigError if there are fewer."""

@@ -13,6 +13,7 @@ from threading import Thread
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from stepwave.facts.errors import ConfigError
@@ -40,8 +41,9 @@ class SpeakSettings:
     """Codes in the first chunk: the fewer, the earlier the sound begins."""
     next_codes: int = 25
     """Codes in every later chunk."""
-    overlap: bool = False
-    """Whether the detokenizer works in a thread of its own, while the next tokens are generated."""
+    overlap: bool | None = None
+    """Whether the detokenizer works in a thread of its own, while the next tokens are generated; None does so where
+    PyTorch computes with several threads. The thread takes all of them but the one that generates."""
 
     def __post_init__(self) -> None:
         if min(self.first_codes, self.next_codes) < 1:
@@ -58,7 +60,8 @@ def speak(events: Iterable[Event], stream: SpeechStream, settings: SpeakSettings
     """
     settings = settings or SpeakSettings()
     chunks = _chunks(events, settings)
-    return _overlapped(chunks, stream) if settings.overlap else _in_turn(chunks, stream)
+    overlap = torch.get_num_threads() > 1 if settings.overlap is None else settings.overlap
+    return _overlapped(chunks, stream) if overlap else _in_turn(chunks, stream)
 
 
 def _chunks(events: Iterable[Event], settings: SpeakSettings) -> Iterator[Event | tuple[int, ...] | None]:
@@ -108,8 +111,10 @@ class _Worker(Thread):
         self.codes: SimpleQueue[tuple[int, ...] | None] = SimpleQueue()
         self.sound: SimpleQueue[NDArray[np.float32] | Exception | None] = SimpleQueue()
         self.abandoned = False
+        self._threads = max(1, torch.get_num_threads() - 1)
 
     def run(self) -> None:
+        torch.set_num_threads(self._threads)  # of this thread alone
         try:
             while (codes := self.codes.get()) is not None:
                 self.sound.put(self._stream.push(codes))

@@ -21,6 +21,7 @@ class KVCache:
     """A cache of `layers` layers and `rows` rows. One forward pass is `begin`, `write` for each layer in turn,
     `commit`.
 
+    `keys` and `values` are the storage, [layers, rows, kv_heads, capacity, head_dim]; growing replaces them.
     A pass that fails between `begin` and `commit` leaves the lengths, and so the content, as they were.
     """
 
@@ -38,9 +39,9 @@ class KVCache:
         if min(layers, kv_heads, head_dim, rows, capacity) < 1:
             raise ConfigError("cache: layers, kv_heads, head_dim, rows and capacity must each be at least 1.")
         # zeros, not fresh memory: a masked position's value is still multiplied by 0, and 0 * nan is nan
-        shape = (rows, kv_heads, capacity, head_dim)
-        self.keys = [torch.zeros(shape, dtype=dtype, device=device) for _ in range(layers)]
-        self.values = [torch.zeros(shape, dtype=dtype, device=device) for _ in range(layers)]
+        shape = (layers, rows, kv_heads, capacity, head_dim)
+        self.keys = torch.zeros(shape, dtype=dtype, device=device)
+        self.values = torch.zeros(shape, dtype=dtype, device=device)
         self._lengths = [0] * rows
         self._counts: list[int] = []
         self._new = 0
@@ -59,7 +60,7 @@ class KVCache:
     @property
     def capacity(self) -> int:
         """Positions for which there is room now."""
-        return self.keys[0].shape[2]
+        return self.keys.shape[3]
 
     def reserve(self, positions: int) -> None:
         """Make room for `positions` per row, by doubling until it is enough; what is held stays."""
@@ -68,12 +69,13 @@ class KVCache:
             return
         while capacity < positions:
             capacity *= 2
+        self.keys, self.values = self._grown(self.keys, capacity), self._grown(self.values, capacity)
+
+    def _grown(self, store: Tensor, capacity: int) -> Tensor:
         held = max(self._lengths)
-        for store in (self.keys, self.values):
-            for layer, old in enumerate(store):
-                grown = old.new_zeros(old.shape[0], old.shape[1], capacity, old.shape[3])
-                grown[:, :, :held] = old[:, :, :held]
-                store[layer] = grown
+        grown = store.new_zeros(*store.shape[:3], capacity, store.shape[4])
+        grown[:, :, :, :held] = store[:, :, :, :held]
+        return grown
 
     def begin(self, new: int, counts: Sequence[int] | None, device: torch.device) -> tuple[Tensor | None, bool]:
         """Prepare for `new` positions per row, of which the first `counts[i]` are real in row i (all, by default).
@@ -136,9 +138,9 @@ class KVCache:
         if not rows or not all(0 <= row < self.rows for row in rows):
             raise ConfigError(f"cache: can't take rows {list(rows)} of a cache with {self.rows} rows.")
         copy = KVCache.__new__(KVCache)
-        taken = torch.tensor(list(rows), device=self.keys[0].device)
-        copy.keys = [store.index_select(0, taken) for store in self.keys]
-        copy.values = [store.index_select(0, taken) for store in self.values]
+        taken = torch.tensor(list(rows), device=self.keys.device)
+        copy.keys = self.keys.index_select(1, taken)
+        copy.values = self.values.index_select(1, taken)
         copy._lengths = [self._lengths[row] for row in rows]
         copy._counts, copy._new, copy._slots = [], 0, None
         return copy

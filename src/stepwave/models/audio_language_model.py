@@ -126,7 +126,7 @@ class AudioLanguageModel(nn.Module):
         Rows of different lengths are padded on either side, and `valid` [b, s] tells real positions from padding, of
         which nothing enters the cache. Every row needs at least one real position.
         """
-        device = cache.keys[0].device
+        device = cache.keys.device
         embeddings = self.embed(ids.to(device), audio)
         if valid is None:
             hidden = self.decoder(embeddings, cache=cache)
@@ -144,6 +144,6 @@ class AudioLanguageModel(nn.Module):
     @torch.inference_mode()
     def step(self, cache: KVCache, tokens: Sequence[int]) -> Tensor:
         """Append one token to each row of `cache` -> hidden states [b, h]."""
-        ids = torch.tensor(tokens, device=cache.keys[0].device).unsqueeze(1)
+        ids = torch.tensor(tokens, device=cache.keys.device).unsqueeze(1)
         hidden: Tensor = self.decoder(self.decoder.embed(ids), cache=cache)
         return hidden[:, 0]

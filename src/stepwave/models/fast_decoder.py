@@ -2,13 +2,15 @@
 
 At one token a step on a CPU a small model spends as much time between the matrix products as in them. So here q, k and
 v are one matrix, gate and up are another, the rotary table is made once, and a block is one function without modules in
-it. Weights may be float or 8-bit (`quantised_linear`); gradients, packing and custom masks are left to `Decoder`.
+it. Weights may be float or 8-bit (`quantised_linear`); where they are 8-bit and on a CPU, few positions go through
+`compiled_blocks`, all blocks at once. Gradients, packing and custom masks are left to `Decoder`.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple, cast
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -17,27 +19,41 @@ from stepwave.facts.errors import ConfigError
 from stepwave.layers.arithmetic import emulates_bfloat16
 from stepwave.layers.cache import KVCache
 from stepwave.layers.rotary import rotary_table
+from stepwave.models.compiled_blocks import BlockWeights, Integers, run_blocks
 from stepwave.models.decoder import Decoder, DecoderBlock, project
-from stepwave.models.quantised_linear import QuantisedLinear, QuantisedWeight, for_kernel, quantised_matmul
+from stepwave.models.quantised_linear import QuantisedLinear, is_few, quantised_matmul
 
 
 class Matrix(NamedTuple):
-    """One weight matrix [out, in]; `scale` [out] is given where the weights are 8-bit integers."""
+    """One weight matrix [out, in], or that of every block [layers, out, in]; `scale` [.., out] is given where the
+    weights are 8-bit integers."""
 
     weight: Tensor
     scale: Tensor | None
     bias: Tensor | None
 
+    def of_layer(self, layer: int) -> Matrix:
+        """The matrix of one block (views)."""
+        scale, bias = self.scale, self.bias
+        return Matrix(
+            self.weight[layer], None if scale is None else scale[layer], None if bias is None else bias[layer]
+        )
+
+    def as_integers(self) -> Integers:
+        """8-bit weights as arrays that share their memory."""
+        assert self.scale is not None
+        return Integers(self.weight.numpy(), self.scale.float().numpy())
+
     def times(self, x: Tensor, rounded: bool) -> Tensor:
-        """[..., in] -> [..., out]; with `rounded` few positions are brought to bf16, which the integer kernel takes."""
+        """[..., in] -> [..., out] in the dtype of x; `rounded` multiplies 8-bit weights by x in bf16."""
         if self.scale is None:
             return F.linear(x, self.weight, self.bias)
-        out = quantised_matmul(for_kernel(x) if rounded else x, self.weight, self.scale).to(x.dtype)
+        out = quantised_matmul(x.bfloat16() if rounded else x, self.weight, self.scale).to(x.dtype)
         return out if self.bias is None else out + self.bias
 
 
-class Block(NamedTuple):
-    """The weights of one block."""
+class Weights(NamedTuple):
+    """The weights of one block, or of all of them."""
 
     attention_norm: Tensor
     qkv: Matrix
@@ -46,26 +62,48 @@ class Block(NamedTuple):
     gate_up: Matrix
     down: Matrix
 
+    def of_layer(self, layer: int) -> Weights:
+        """Those of one block (views)."""
+        return Weights(
+            self.attention_norm[layer], self.qkv.of_layer(layer), self.o.of_layer(layer), self.mlp_norm[layer],
+            self.gate_up.of_layer(layer), self.down.of_layer(layer),
+        )  # fmt: skip
+
 
 class FastDecoder:
     """Inference with the weights of `decoder`, whose `embed`, `forward`, `head` and `new_cache` it mirrors.
 
-    `dtype` is that of the activations and of the cache; by default bf16, the dtype that the integer kernel takes, but
-    float32 on a CPU that only emulates bf16, where attention would take several times as long; what the kernel reads is
-    bf16 there too.
+    `dtype` is that of the activations and of the cache. By default it is float32 for 8-bit weights on a CPU, where few
+    positions are computed in float32 anyway (many are multiplied in bf16 there if the CPU has it), and for any weights
+    on a CPU that only emulates bf16; else bf16.
     The blocks' weights are copied (fused, float ones converted), so `decoder` may be dropped; embedding and head stay
     shared.
     """
 
     def __init__(self, decoder: Decoder, dtype: torch.dtype | None = None) -> None:
         self.config = decoder.config
-        self._rounded = dtype is None and emulates_bfloat16(decoder.model.norm.weight.device)
-        self.dtype = dtype or (torch.float32 if self._rounded else torch.bfloat16)
+        device = decoder.model.norm.weight.device
+        quantised = any(isinstance(module, QuantisedLinear) for module in decoder.model.layers.modules())
+        compiled = quantised and device.type == "cpu"
+        usual = torch.float32 if compiled or emulates_bfloat16(device) else torch.bfloat16
+        self.dtype = dtype or usual
+        self._rounded = compiled and dtype is None and not emulates_bfloat16(device)
         self._head = decoder.head_layer
         self._embedding = decoder.model.embed_tokens
-        self._norm = _copy(decoder.model.norm.weight, self.dtype)
-        self._blocks = [_fuse(cast(DecoderBlock, block), self.dtype) for block in decoder.model.layers]
-        self._cosines, self._sines = self._table(decoder.model.norm.weight.device)
+        self._norm = decoder.model.norm.weight.detach().to(self.dtype)
+        stacked = _fuse([cast(DecoderBlock, block) for block in decoder.model.layers], self.dtype)
+        self._blocks = [stacked.of_layer(layer) for layer in range(self.config.layers)]
+        self._cosines, self._sines = self._table(device)
+        self._arrays = self._as_arrays(stacked) if compiled and self.dtype == torch.float32 else None
+
+    def _as_arrays(self, stacked: Weights) -> BlockWeights:
+        qkv = stacked.qkv
+        bias = torch.zeros(qkv.weight.shape[:2]) if qkv.bias is None else qkv.bias
+        return BlockWeights(
+            stacked.attention_norm.numpy(), qkv.as_integers(), bias.numpy(), stacked.o.as_integers(),
+            stacked.mlp_norm.numpy(), stacked.gate_up.as_integers(), stacked.down.as_integers(), self._norm.numpy(),
+            self._cosines[:, 0].contiguous().numpy(), self._sines[:, 1].contiguous().numpy(),
+        )  # fmt: skip
 
     def _table(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Cosines and sines [max_positions, 2, d / 2]; the sign of half rotation is already in the sines."""
@@ -84,8 +122,7 @@ class FastDecoder:
 
     def head(self, hidden: Tensor, rows: slice | None = None) -> Tensor:
         """Hidden states [..., h] -> logits [..., vocab], or only for the vocabulary `rows`."""
-        rounded = self._rounded and isinstance(self._head, QuantisedWeight)
-        return project(self._head, for_kernel(hidden) if rounded else hidden, rows)
+        return project(self._head, hidden, rows)
 
     def new_cache(self, rows: int = 1, capacity: int = 256) -> KVCache:
         """An empty cache for this decoder."""
@@ -109,6 +146,8 @@ class FastDecoder:
                 f"{config.max_positions}; drop earlier turns or shorten the input."
             )
         mask, causal = cache.begin(s, counts, embeddings.device)
+        if self._arrays is not None and is_few(embeddings):
+            return self._in_loops(embeddings, cache, self._arrays)
         if min(lengths) == max(lengths):
             at: Tensor | slice = slice(lengths[0], lengths[0] + s)
             cosines, sines = self._cosines[at].unsqueeze(1), self._sines[at].unsqueeze(1)
@@ -136,34 +175,50 @@ class FastDecoder:
         cache.commit()
         return F.rms_norm(x, width, self._norm, eps)
 
+    def _in_loops(self, embeddings: Tensor, cache: KVCache, arrays: BlockWeights) -> Tensor:
+        """Few positions, through compiled loops."""
+        b, s, h = embeddings.shape
+        rows = np.repeat(np.arange(b), s)
+        places = np.repeat(cache.lengths, s) + np.tile(np.arange(s), b)
+        x = embeddings.reshape(b * s, h).to(torch.float32, copy=True).numpy()
+        config = self.config
+        hidden = run_blocks(
+            x, rows, places, cache.keys.numpy(), cache.values.numpy(), arrays, config.heads, config.norm_eps
+        )
+        cache.commit()
+        return torch.from_numpy(hidden).view(b, s, h)
 
-def _fuse(block: DecoderBlock, dtype: torch.dtype) -> Block:
-    attention, mlp = block.self_attn, block.mlp
-    return Block(
-        _copy(block.input_layernorm.weight, dtype),
-        _matrix([attention.q_proj, attention.k_proj, attention.v_proj], dtype),
-        _matrix([attention.o_proj], dtype),
-        _copy(block.post_attention_layernorm.weight, dtype),
-        _matrix([mlp.gate_proj, mlp.up_proj], dtype),
-        _matrix([mlp.down_proj], dtype),
+
+def _fuse(blocks: list[DecoderBlock], dtype: torch.dtype) -> Weights:
+    attentions, mlps = [block.self_attn for block in blocks], [block.mlp for block in blocks]
+    return Weights(
+        torch.stack([block.input_layernorm.weight.detach().to(dtype) for block in blocks]),
+        _matrix([[one.q_proj, one.k_proj, one.v_proj] for one in attentions], dtype),
+        _matrix([[one.o_proj] for one in attentions], dtype),
+        torch.stack([block.post_attention_layernorm.weight.detach().to(dtype) for block in blocks]),
+        _matrix([[one.gate_proj, one.up_proj] for one in mlps], dtype),
+        _matrix([[one.down_proj] for one in mlps], dtype),
     )
 
 
-def _matrix(layers: list[nn.Module], dtype: torch.dtype) -> Matrix:
-    """Layers that read the same input, stacked into one."""
+def _matrix(blocks: list[list[nn.Module]], dtype: torch.dtype) -> Matrix:
+    """Of every block the layers that read the same input, put together as one; then those of all blocks."""
+    layers = [layer for block in blocks for layer in block]
     quantised = [layer for layer in layers if isinstance(layer, QuantisedLinear)]
     plain = [layer for layer in layers if isinstance(layer, nn.Linear)]
     known: list[QuantisedLinear | nn.Linear] = [*quantised, *plain]
     biases: list[Tensor] = [layer.bias for layer in known if layer.bias is not None]
-    bias = _copy(torch.cat(biases), dtype) if biases else None
+    count = len(blocks)
+    bias = _together(biases, count).to(dtype) if biases else None
     if len(quantised) == len(layers):
-        return Matrix(
-            torch.cat([layer.weight_int8 for layer in quantised]), torch.cat([layer.scale for layer in quantised]), bias
-        )
+        weight = _together([layer.weight_int8 for layer in quantised], count)
+        return Matrix(weight, _together([layer.scale for layer in quantised], count), bias)
     if len(plain) == len(layers):
-        return Matrix(_copy(torch.cat([layer.weight for layer in plain]), dtype), None, bias)
-    raise ConfigError("fast decoder: q, k, v (or gate and up) must all be 8-bit or all be float.")
+        return Matrix(_together([layer.weight for layer in plain], count).to(dtype), None, bias)
+    raise ConfigError("fast decoder: a decoder's blocks must all be 8-bit or all be float.")
 
 
-def _copy(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    return tensor.detach().to(dtype, copy=True)
+def _together(tensors: list[Tensor], blocks: int) -> Tensor:
+    """Tensors of all blocks in order, their first dimensions joined within a block -> [blocks, ...]."""
+    joined = torch.cat([tensor.detach() for tensor in tensors])
+    return joined.view(blocks, -1, *joined.shape[1:])

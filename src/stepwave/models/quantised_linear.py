@@ -4,9 +4,9 @@ Symmetric, weights only: activations are never rounded to integers. (Rounding th
 with integer dot products, but on SmolLM2-135M it costs five times the divergence from the float model: 0.014 nats
 against 0.003.)
 
-With bf16 activations on a CPU a few positions at a time go through a matrix-vector kernel that reads the integers; many
-positions, other dtypes and other devices multiply by the integers converted on the spot: to float32 on CPUs that only
-emulate bf16. All apply the scale afterwards, so they agree up to the rounding of the activations' dtype.
+On a CPU a few positions at a time go through a compiled loop that reads the integers (`compiled_blocks.product`);
+many positions, and other devices, multiply by the integers converted on the spot: to float32 on CPUs that only emulate
+bf16. All apply the scale afterwards, so they agree up to the rounding of the activations' dtype.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stepwave.layers.arithmetic import emulates_bfloat16
+from stepwave.models.compiled_blocks import product
 
-KERNEL_POSITIONS = 8
-"""Up to here the integer kernel is quicker than converting the weights and using the matrix units."""
-KERNEL_ALIGNMENT = 16
-"""Bytes at a multiple of which the kernel wants rows to begin."""
+FEW_POSITIONS = 8
+"""Up to here reading the integers is quicker than converting them all and using the matrix units."""
 
 
 def quantise(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -40,28 +39,18 @@ def quantise(weight: Tensor) -> tuple[Tensor, Tensor]:
 
 def quantised_matmul(x: Tensor, weight_int8: Tensor, scale: Tensor) -> Tensor:
     """x [..., in] times stored weights [out, in] -> [..., out] in the dtype of x."""
-    positions = x.numel() // x.shape[-1]
-    fast = x.dtype == torch.bfloat16 and x.device.type == "cpu" and positions <= KERNEL_POSITIONS
-    if fast and not x.requires_grad and is_aligned(weight_int8):
-        flat = x.reshape(positions, x.shape[-1])
-        out: Tensor = torch.ops.aten._weight_int8pack_mm(flat, weight_int8, scale.to(x.dtype))
-        return out.view(*x.shape[:-1], weight_int8.shape[0])
+    if is_few(x) and not x.requires_grad:
+        flat = x.reshape(-1, x.shape[-1]).float()
+        out = flat.new_empty(flat.shape[0], weight_int8.shape[0])
+        product(weight_int8.numpy(), scale.float().numpy(), flat.numpy(), out.numpy())
+        return out.view(*x.shape[:-1], -1).to(x.dtype)
     dtype = torch.float32 if emulates_bfloat16(x.device) else x.dtype
     return (F.linear(x.to(dtype), weight_int8.to(dtype)) * scale.to(dtype)).to(x.dtype)
 
 
-def for_kernel(x: Tensor) -> Tensor:
-    """x [..., in] in bf16 where it has so few positions that the integer kernel takes it; else as it is."""
-    few = x.device.type == "cpu" and x.numel() // x.shape[-1] <= KERNEL_POSITIONS
-    return x.to(torch.bfloat16) if few else x
-
-
-def is_aligned(weight_int8: Tensor) -> bool:
-    """Whether every row of integers on a CPU begins at a multiple of 16 bytes.
-
-    The kernel crashes on others. A tensor mapped to a file may lie at any multiple of 8: copy it once to have it quick.
-    """
-    return weight_int8.data_ptr() % KERNEL_ALIGNMENT == 0 and weight_int8.shape[-1] % KERNEL_ALIGNMENT == 0
+def is_few(x: Tensor) -> bool:
+    """Whether x [..., in] is on a CPU and has so few positions that they go through compiled loops."""
+    return x.device.type == "cpu" and x.numel() <= FEW_POSITIONS * x.shape[-1]
 
 
 class QuantisedWeight(nn.Module):
