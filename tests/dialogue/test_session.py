@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from stepwave.dialogue.history import shortened, turn_spans
 from stepwave.dialogue.session import Session
 from stepwave.dialogue.stepwave import Stepwave
 from stepwave.facts.conversation import AudioPart, Message, TextPart
@@ -302,3 +303,63 @@ def test_the_oldest_turns_are_forgotten_and_the_rest_is_as_if_read_alone(talker:
     with pytest.raises(ConfigError, match="no finished spoken answer"):
         session.truncate(0.1)
     list(session.stream(question, max_seconds=0.3))
+
+
+def test_a_turn_is_taken_out_and_the_rest_is_as_if_read_without_it(talker: Stepwave, question: Samples) -> None:
+    session = talker.session("Be brief.", seed=1)
+    others = [noise(0.7, seed) for seed in range(3)]
+    for asked in others:
+        list(session.stream(asked, max_seconds=0.3))
+    whole, special = session.ids, talker.engine.tokenizer.special
+    spans = turn_spans(whole, special)
+    assert len(spans) == 7  # the system prompt, three questions and three answers
+    start, end = spans[3]
+    session.replace(start, end)
+    kept = [*whole[:start], *whole[end:]]
+    assert session.ids == kept
+    model = talker.engine.language
+    rows = model.encode([others[0], others[2]])
+    with torch.inference_mode():
+        hidden = model.prefill(model.decoder.new_cache(), torch.tensor([kept]), rows)
+    torch.testing.assert_close(session._context.hidden().float(), hidden.float(), rtol=0.1, atol=0.1)
+    # The last answer can still be shortened, and what is forgotten later begins at a turn.
+    session.truncate(0.0)
+    assert turn_spans(session.ids, special)[:5] == turn_spans(kept, special)[:5]
+    shorter = session.ids
+    assert session.forget_oldest(len(shorter) - 1) == 1
+    assert session.ids == [*shorter[: spans[0][1]], *shorter[spans[3][0] :]]
+    list(session.stream(question, max_seconds=0.3))
+
+
+def test_questions_are_joined_where_the_answer_between_them_is_taken_out(talker: Stepwave, question: Samples) -> None:
+    session = talker.session("Be brief.", seed=1)
+    for asked in (noise(0.7, 1), noise(0.7, 2)):
+        list(session.stream(asked, max_seconds=0.3))
+    whole, tokenizer = session.ids, talker.engine.tokenizer
+    spans = turn_spans(whole, tokenizer.special)
+    header = 1 + len(tokenizer.encode("human\n"))
+    session.replace(spans[1][1] - 1, spans[3][0] + header)
+    joined = render([Message("human", (AudioPart(noise(0.7, 1)), AudioPart(noise(0.7, 2))))], tokenizer).ids
+    assert session.ids[spans[1][0] : spans[1][0] + len(joined)] == joined
+    # The two are one exchange now: half of it is never forgotten alone.
+    assert session.forget_oldest(len(session.ids) - 1) == 1
+    assert session.ids == whole[: spans[0][1]]
+
+
+def test_other_ids_take_the_place_of_an_earlier_answer(talker: Stepwave, question: Samples) -> None:
+    session = talker.session("Be brief.", seed=1)
+    for _ in range(2):
+        list(session.stream(question, max_seconds=1.0))
+    whole, special = session.ids, talker.engine.tokenizer.special
+    start, end = whole.index(special.tts_start) + 1, turn_spans(whole, special)[2][1]
+    answer, section = shortened(whole[start:end], 0.5, special)
+    assert len(section.codes) == 12
+    session.replace(start, end, answer)
+    assert session.ids == [*whole[:start], *answer, *whole[end:]]
+    for wrong in ((0, 5), (start, len(whole) + 1), (end, start)):
+        with pytest.raises(ConfigError, match="wanted some from"):
+            session.replace(*wrong)
+    events = session.stream(question, max_seconds=0.3)
+    next(events)
+    with pytest.raises(ConfigError, match="still answering"):
+        session.replace(start, start)

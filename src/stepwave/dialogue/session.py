@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from stepwave.dialogue.history import shortened
 from stepwave.dialogue.language import Engine, Heard, LanguageContext
 from stepwave.dialogue.listening import Recording, hear
 from stepwave.dialogue.tasks import WRITTEN_TOKENS_PER_SECOND, spoken_tokens, transcribe_piece
@@ -18,19 +19,16 @@ from stepwave.dialogue.voices import VoiceChoice
 from stepwave.facts.conversation import AudioPart, Message, Part, TextPart
 from stepwave.facts.errors import AudioTooLongError, ConfigError, ServiceError, TemplateError, TextError
 from stepwave.facts.events import Event, SpeechDelta
-from stepwave.facts.rates import POSITION_RATE, SPEECH_TOKEN_RATE
+from stepwave.facts.rates import POSITION_RATE
 from stepwave.generation.decode import DecodeSettings
 from stepwave.generation.speak import SpeechStream, speak
 from stepwave.signal.resample import Samples
-from stepwave.text.interleave import interleave, read_section
 from stepwave.text.prompts import SPEAK
 from stepwave.text.schemas import ToolSchema, tool_schemas_message
 from stepwave.text.template import Prompt, render
 
 RESERVED_SECONDS: Final = 10.0
 """Room for so much of an answer must be left when a question is taken."""
-SPOKEN_TOKENS_PER_SECOND: Final = 3.3
-"""Text that is spoken in a second: tells how much of an unfinished answer had been said when it was cut off."""
 
 
 class Session:
@@ -155,28 +153,54 @@ class Session:
     def truncate(self, seconds: float) -> str:
         """Forget what of the last answer was not heard, all but its first `seconds`; returns the text that stays.
 
-        The model writes text ahead of its sound, so text is cut in proportion to the sound where the answer was
-        complete, and by the usual pace of speech where it was not. A tool call that followed is forgotten too.
+        Text and a tool call that followed are cut as `history.shortened` tells.
         Raises ConfigError while answering, or where there is no spoken answer that nothing was added to.
         """
         if self._answering or self._answer_start is None:
             raise ConfigError("there is no finished spoken answer to shorten; it can be done until the next one begins")
         if seconds < 0:
             raise ConfigError(f"an answer can't be shortened to {seconds:g} s; wanted 0 or more")
-        special = self._engine.tokenizer.special
         ids = self._context.ids[self._answer_start :]
-        section = read_section(ids, special)
-        heard = min(round(seconds * SPEECH_TOKEN_RATE), len(section.codes))
-        if heard < len(section.codes):
-            complete = ids[-1] == special.eot and special.speech_padding_id in ids
-            share = math.ceil(len(section.text_ids) * heard / len(section.codes))
-            words = share if complete else math.ceil(SPOKEN_TOKENS_PER_SECOND * seconds)
-            section_ids = interleave(section.text_ids[:words], section.codes[:heard], special)
+        kept, section = shortened(ids, seconds, self._engine.tokenizer.special)
+        if kept != ids:
             self._context.rewind(self._answer_start)
-            for token in (*section_ids, special.tts_end, special.eot):
+            for token in kept:
                 self._context.append(token)
-            section = read_section(section_ids, special)
         return self._engine.tokenizer.decode(section.text_ids).strip()
+
+    def replace(self, start: int, end: int, instead: Sequence[int] = ()) -> None:
+        """Take `ids[start:end]` out of the history, such as an earlier turn (`history.turn_spans`), with the ids of
+        `instead`, which hold no sound, in their place.
+
+        What follows is read anew, from what was encoded of its sound: it costs a computation over its positions.
+        Raises ConfigError while answering, for a place that is not in the history or in its system prompt and tools,
+        and where there is no room for `instead`; then nothing is changed.
+        """
+        ids, longer = self._context.ids, len(instead) - (end - start)
+        if self._answering:
+            raise ConfigError("the session is still answering; take or close the last answer's events first")
+        if not self._head <= start <= end <= len(ids):
+            raise ConfigError(f"got places {start} to {end}; wanted some from {self._head} to {len(ids)}, in order")
+        mark = self._engine.tokenizer.special.audio_start
+        first = ids[:start].count(mark)
+        last = first + ids[start:end].count(mark)
+        heard = [piece for one in self._exchanges for piece in one.heard]
+        context = self._context.fork()
+        context.rewind(start)
+        context.read(Prompt([*instead, *ids[end:]], [], []), heard[last:])
+        self._context = context
+        exchanges: list[_Exchange] = []
+        number = 0
+        for one in self._exchanges:
+            kept = tuple(piece for at, piece in enumerate(one.heard, number) if not first <= at < last)
+            number += len(one.heard)
+            if start < one.start < end and exchanges:  # its beginning is gone: it goes on from the one before
+                exchanges[-1] = _Exchange(exchanges[-1].start, (*exchanges[-1].heard, *kept))
+            else:
+                exchanges.append(_Exchange(one.start if one.start <= start else max(start, one.start + longer), kept))
+        self._exchanges = exchanges
+        if self._answer_start is not None and self._answer_start > start:
+            self._answer_start = self._answer_start + longer if self._answer_start >= end else None
 
     def forget_oldest(self, keep: int) -> int:
         """Forget the oldest questions and answers, so that the rest takes at most `keep` positions; returns how many.
