@@ -92,6 +92,12 @@ def read_stream(
     return _events(chunks, _reader(dialect, tokenizer, spoken))
 
 
+def error_text(error: Any) -> str:
+    """What a server's error object says, on one line and shortened."""
+    text = error.get("message") if isinstance(error, Mapping) else error
+    return " ".join(str(text).split())[:300]
+
+
 class _Reader(Protocol):
     """One dialect's reading of choices; it counts what it gave out."""
 
@@ -122,7 +128,7 @@ def _events(chunks: Iterable[Mapping[str, Any]], reader: _Reader) -> Iterator[Ev
     reason: FinishReason | None = None
     for chunk in chunks:
         if chunk.get("error"):
-            raise ServiceError(f"the server reports an error: {_message(chunk['error'])}")
+            raise ServiceError(f"the server reports an error: {error_text(chunk['error'])}")
         choices = chunk.get("choices")
         if not isinstance(choices, list):
             raise ServiceError("the server sent a chunk without choices; wanted a chat completion's stream")
@@ -266,9 +272,3 @@ def _text(values: Mapping[str, Any], name: str) -> str:
     if value is not None and not isinstance(value, str):
         raise ServiceError(f"the server sent {name} that is a {type(value).__name__}; wanted text")
     return value or ""
-
-
-def _message(error: Any) -> str:
-    """The text of an error object, shortened."""
-    text = error.get("message") if isinstance(error, Mapping) else error
-    return " ".join(str(text).split())[:300]
