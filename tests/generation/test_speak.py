@@ -43,15 +43,15 @@ def samples(events: list[Event]) -> list[int]:
 @pytest.mark.parametrize("end", [False, True])
 def test_all_sound_comes_in_order_and_before_the_end(overlap: bool, end: bool) -> None:
     stream = Echo()
-    events = list(speak(answer(9, end=end), stream, SpeakSettings(5, 12, overlap)))
+    events = list(speak(answer(9, end=end), stream, SpeakSettings((5, 9, 12), overlap)))
     assert samples(events) == list(range(36))
-    assert [len(chunk) for chunk in stream.chunks] == [5, 12, 12, 7]
+    assert [len(chunk) for chunk in stream.chunks] == [5, 9, 12, 10]
     assert [event for event in events if not isinstance(event, AudioDelta)] == list(answer(9, end=end))
     assert isinstance(events[-1], Finished if end else AudioDelta)
 
 
 def test_sound_begins_as_soon_as_the_first_chunk_is_full() -> None:
-    events = speak(answer(9), Echo(), SpeakSettings(first_codes=4, next_codes=20, overlap=False))
+    events = speak(answer(9), Echo(), SpeakSettings((4, 20), overlap=False))
     kinds = [type(next(events)).__name__ for _ in range(3)]
     assert kinds == ["TextDelta", "SpeechDelta", "AudioDelta"]
 
@@ -75,12 +75,13 @@ def test_what_goes_wrong_in_the_detokenizer_is_not_lost(overlap: bool) -> None:
 
 def test_a_listener_who_leaves_ends_the_thread() -> None:
     stream = Echo()
-    events = speak(answer(50), stream, SpeakSettings(4, 4, overlap=True))
+    events = speak(answer(50), stream, SpeakSettings((4,), overlap=True))
     next(events)
     events.close()  # type: ignore[attr-defined]
     assert not stream.finished
 
 
-def test_empty_chunks_are_refused() -> None:
-    with pytest.raises(ConfigError):
-        SpeakSettings(first_codes=0)
+@pytest.mark.parametrize("chunks", [(), (0,), (10, -1)])
+def test_empty_chunks_are_refused(chunks: tuple[int, ...]) -> None:
+    with pytest.raises(ConfigError, match="at least 1"):
+        SpeakSettings(chunks)

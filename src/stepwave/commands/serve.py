@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from stepwave.commands import options
 from stepwave.commands.console import Steps, complain, tell
 from stepwave.commands.extras import need_server
+
+if TYPE_CHECKING:
+    from stepwave.dialogue.stepwave import Stepwave
+
+Place = Literal["local", "vllm"]
+_LEAST_WAITING = 64
+_WAITING_PER_SESSION = 2  # an answer, and the writing down of a question
 
 
 def serve(
@@ -28,38 +35,59 @@ def serve(
     ] = None,
     no_token: Annotated[bool, typer.Option("--no-token", help="Let in whoever is on this machine.")] = False,
     sessions: Annotated[int, typer.Option("--sessions", min=1, help="Conversations at once.")] = 8,
+    engine: Annotated[
+        Place, typer.Option("--engine", help="Where the language model runs: in this process, or in a vLLM server.")
+    ] = "local",
+    url: Annotated[
+        str | None, typer.Option("--url", metavar="URL", help="The vLLM server, such as http://127.0.0.1:8000.")
+    ] = None,
+    url_key: Annotated[
+        str | None,
+        typer.Option("--url-key", envvar="STEPWAVE_URL_KEY", show_envvar=True, help="The vLLM server's --api-key."),
+    ] = None,
+    url_model: Annotated[
+        str | None,
+        typer.Option("--url-model", metavar="NAME", help="The vLLM server's name of the model, if not its only one."),
+    ] = None,
     device: options.Device = None,
     threads: options.Threads = None,
 ) -> None:
     """Serve the model: OpenAI's HTTP and Realtime protocols, and a page to talk to it.
 
-    Everything is done on this computer. Clients need the address and, as their API key, the token that is printed.
+    Everything is done on this computer. With --engine vllm the language model runs in the server at --url, which gets
+    the conversations and their sound. Clients need the address and, as their API key, the token that is printed.
     Ctrl-C stops the server when the answers under way are told; a second Ctrl-C at once.
 
     \b
     Examples:
       stepwave serve                          then open the address it prints
       stepwave serve --model my-model --port 9000
+      stepwave serve --engine vllm --url http://127.0.0.1:8001 --sessions 32
       OPENAI_BASE_URL=http://127.0.0.1:8000/v1 OPENAI_API_KEY=TOKEN python my_client.py
     """
     import asyncio
     import secrets
 
     need_server()
-    from stepwave.dialogue.loading import load
     from stepwave.serving.config import ServerConfig
     from stepwave.serving.run import listen
     from stepwave.serving.run import serve as run
     from stepwave.serving.service import Service
+    from stepwave.serving.turns import Turns
 
     if token is not None and no_token:
         raise typer.BadParameter("give --token or --no-token, not both")
+    if (engine == "vllm") != (url is not None):
+        raise typer.BadParameter("--engine vllm and --url belong together; give both or neither")
     key = None if no_token else token or secrets.token_urlsafe(24)
     config = ServerConfig(host, port, key, model_name=model, most_sessions=sessions)
     listening = listen(config)
     with Steps() as steps:
         steps.now(f"opening {model}")
-        talker = load(model, device, threads)
+        talker = _opened(model, device, threads, url, url_key, url_model)
+    # Answers that a server writes are waited for, each in a thread of its own.
+    most = max(_LEAST_WAITING, _WAITING_PER_SESSION * sessions)
+    turns = Turns() if url is None else Turns(most, threads=most)
     place = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
 
     def started() -> None:
@@ -71,4 +99,20 @@ def serve(
             )
 
     with listening:
-        asyncio.run(run(Service(talker, config), listening, started))
+        asyncio.run(run(Service(talker, config, turns), listening, started))
+
+
+def _opened(
+    model: str, device: str | None, threads: int | None, url: str | None, key: str | None, name: str | None
+) -> Stepwave:
+    from stepwave.checkpoints.layouts import open_layout
+    from stepwave.checkpoints.locate import locate
+    from stepwave.dialogue.engine import use_threads
+    from stepwave.dialogue.loading import load
+    from stepwave.dialogue.stepwave import Stepwave
+    from stepwave.vllm.remote.engine import connect
+
+    if url is None:
+        return load(model, device, threads)
+    use_threads(threads)
+    return Stepwave(connect(open_layout(locate(model)), url, key, name, device))

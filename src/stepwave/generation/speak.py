@@ -1,13 +1,15 @@
 """Speech tokens of an answer turned into sound while the answer is still being generated.
 
 Events pass through; after speech codes, pieces of sound follow as `AudioDelta`. Codes are gathered before they go to
-the detokenizer: few at first, so that sound begins early, then more, since larger chunks cost less.
+the detokenizer: few at first, so that sound begins early and goes on in time, then more and more, since larger chunks
+cost less.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from queue import SimpleQueue
 from threading import Thread
 from typing import Protocol
@@ -37,19 +39,16 @@ class SpeechStream(Protocol):
 class SpeakSettings:
     """How codes are gathered into chunks; 25 codes are a second of sound."""
 
-    first_codes: int = 10
-    """Codes in the first chunk: the fewer, the earlier the sound begins."""
-    next_codes: int = 25
-    """Codes in every later chunk."""
+    chunks: tuple[int, ...] = (10, 5, 10, 15, 25)
+    """Codes in the first chunk, in the second, and so on; in the last and every later one. Of the first the detokenizer
+    still holds back about half, so the second is small: else that little sound would be over before the next."""
     overlap: bool | None = None
     """Whether the detokenizer works in a thread of its own, while the next tokens are generated; None does so where
     PyTorch computes with several threads. The thread takes all of them but the one that generates."""
 
     def __post_init__(self) -> None:
-        if min(self.first_codes, self.next_codes) < 1:
-            raise ConfigError(
-                f"speaking: chunks of {self.first_codes} and {self.next_codes} codes came; each must be at least 1."
-            )
+        if not self.chunks or min(self.chunks) < 1:
+            raise ConfigError(f"speaking: chunks of {self.chunks} codes came; wanted one or more, each at least 1")
 
 
 def speak(events: Iterable[Event], stream: SpeechStream, settings: SpeakSettings | None = None) -> Iterator[Event]:
@@ -67,7 +66,8 @@ def speak(events: Iterable[Event], stream: SpeechStream, settings: SpeakSettings
 def _chunks(events: Iterable[Event], settings: SpeakSettings) -> Iterator[Event | tuple[int, ...] | None]:
     """The events, chunks of codes as soon as they are full, and None where the sound is to be finished."""
     codes: list[int] = []
-    size, open_end = settings.first_codes, True
+    sizes = chain(settings.chunks, repeat(settings.chunks[-1]))
+    size, open_end = next(sizes), True
     for event in events:
         if isinstance(event, Finished) and open_end:
             if codes:
@@ -80,7 +80,7 @@ def _chunks(events: Iterable[Event], settings: SpeakSettings) -> Iterator[Event 
             while len(codes) >= size:
                 yield tuple(codes[:size])
                 del codes[:size]
-                size = settings.next_codes
+                size = next(sizes)
     if open_end:
         if codes:
             yield tuple(codes)
