@@ -1,10 +1,14 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
 
 from stepwave.facts.conversation import AudioPart, Message
-from stepwave.facts.errors import ConfigError
+from stepwave.facts.errors import ConfigError, TemplateError
 from stepwave.generation.context import Context
+from stepwave.generation.prefixes import Prefixes
+from stepwave.layers.cache import KVCache
 from stepwave.models.audio_language_model import AudioLanguageModel
 from stepwave.text.template import Prompt, render
 from stepwave.text.tokenizer import Tokenizer
@@ -89,3 +93,42 @@ def test_sound_that_was_encoded_before_is_not_encoded_again(
     context = Context(model)
     context.read(prompt, rows)
     torch.testing.assert_close(context.hidden(), usual.hidden())
+
+
+def test_a_system_prompt_is_read_once_for_all_conversations(
+    model: AudioLanguageModel, tiny_tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefixes, system = Prefixes(), render([Message("system", "Answer shortly.")], tiny_tokenizer)
+    read: list[int] = []
+    prefill = model.prefill
+
+    def counted(cache: KVCache, ids: torch.Tensor, audio: Sequence[torch.Tensor] = ()) -> torch.Tensor:
+        read.append(ids.shape[1])
+        return prefill(cache, ids, audio)
+
+    monkeypatch.setattr(model, "prefill", counted)
+    for seed in (1, 2):
+        prompt = system + heard(tiny_tokenizer, seed)
+        context = Context(model, capacity=4, prefixes=prefixes)
+        context.read(prompt)
+        assert context.ids == prompt.ids
+        torch.testing.assert_close(context.hidden(), uncached(model, prompt.ids, prompt), rtol=1e-4, atol=1e-4)
+    rest = len(prompt.ids) - len(system.ids)
+    assert read == [len(system.ids), rest, rest]
+    # what one conversation goes on with is not in the next one
+    context = Context(model, prefixes=prefixes)
+    with pytest.raises(TemplateError):
+        context.read(system + Prompt(prompt.ids[len(system.ids) :], [], []))
+    assert context.ids == []
+    context.read(prompt)
+    torch.testing.assert_close(context.hidden(), uncached(model, prompt.ids, prompt), rtol=1e-4, atol=1e-4)
+
+
+def test_the_prompts_used_last_are_kept() -> None:
+    prefixes = Prefixes(most=2)
+    caches = [KVCache(1, 1, 2) for _ in range(3)]
+    for number, cache in enumerate(caches[:2]):
+        prefixes.keep([number], cache)
+    assert prefixes.find([0]) is caches[0]
+    prefixes.keep([2], caches[2])
+    assert [prefixes.find([number]) for number in range(3)] == [caches[0], None, caches[2]]

@@ -26,6 +26,7 @@ from stepwave.facts.errors import ConfigError
 from stepwave.facts.events import Event
 from stepwave.generation.context import Context
 from stepwave.generation.decode import DecodeSettings, close, decode
+from stepwave.generation.prefixes import Prefixes
 from stepwave.generation.speak import SpeechStream
 from stepwave.models.adaptor import Adaptor
 from stepwave.models.audio_language_model import AudioLanguageModel
@@ -99,7 +100,11 @@ class SpeechParts:
 
 
 class LocalEngine(SpeechParts):
-    """The whole model in `layout`, on `device`. Sessions share it; it keeps nothing of any of them."""
+    """The whole model in `layout`, on `device`. Sessions share it; of theirs it keeps system prompts alone."""
+
+    def __init__(self, layout: Layout, device: str | None = None) -> None:
+        super().__init__(layout, device)
+        self._prefixes = Prefixes()
 
     @cached_property
     def language(self) -> AudioLanguageModel:
@@ -121,7 +126,7 @@ class LocalEngine(SpeechParts):
 
     def context(self, capacity: int = 512) -> LocalContext:
         """An empty conversation, with room for `capacity` positions before its cache grows; raises CheckpointError."""
-        return LocalContext(self.language, self.tokenizer, capacity)
+        return LocalContext(self.language, self.tokenizer, capacity, self._prefixes)
 
     def encode(self, pieces: Sequence[Samples]) -> list[Tensor]:
         """Pieces of sound (16 kHz, [n], at most 25 s) -> one tensor [positions, h] each."""
@@ -140,8 +145,10 @@ class LocalEngine(SpeechParts):
 class LocalContext(Context):
     """A conversation with a model on this computer, which knows how answers are read."""
 
-    def __init__(self, model: AudioLanguageModel, tokenizer: Tokenizer, capacity: int = 512) -> None:
-        super().__init__(model, capacity)
+    def __init__(
+        self, model: AudioLanguageModel, tokenizer: Tokenizer, capacity: int = 512, prefixes: Prefixes | None = None
+    ) -> None:
+        super().__init__(model, capacity, prefixes)
         self._tokenizer = tokenizer
 
     def decode(

@@ -11,16 +11,18 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from stepwave.facts.errors import ConfigError
+from stepwave.facts.errors import ConfigError, TemplateError
+from stepwave.generation.prefixes import Prefixes, system_turn
 from stepwave.models.audio_language_model import AudioLanguageModel
 from stepwave.text.template import Prompt
 
 
 class Context:
-    """One conversation with `model`; it belongs to one caller at a time. Several may share the model."""
+    """One conversation with `model`; it belongs to one caller at a time. Several may share the model and `prefixes`."""
 
-    def __init__(self, model: AudioLanguageModel, capacity: int = 512) -> None:
+    def __init__(self, model: AudioLanguageModel, capacity: int = 512, prefixes: Prefixes | None = None) -> None:
         self.model = model
+        self._prefixes = prefixes
         self._cache = model.decoder.new_cache(capacity=capacity)
         self._ids: list[int] = []
         self._hidden: Tensor | None = None
@@ -54,10 +56,31 @@ class Context:
                 f"the prompt has {len(prompt.ids)} positions and the conversation has room for {self.room} more; "
                 "shorten it or start a new conversation."
             )
-        unread = self._ids[self._cache.lengths[0] :]
         rows = self.model.encode(prompt.audio) if audio is None else audio
-        self._hidden = self.model.prefill(self._cache, self._row(unread + prompt.ids), rows)
+        before = self._cache.lengths
+        self._begin(prompt.ids)
+        unread = [*self._ids, *prompt.ids][self._cache.lengths[0] :]
+        try:
+            self._hidden = self.model.prefill(self._cache, self._row(unread), rows)
+        except TemplateError:
+            self._cache.truncate(before)
+            raise
         self._ids += prompt.ids
+
+    def _begin(self, ids: list[int]) -> None:
+        """Where a conversation begins with a system prompt, have that read: mostly it was before."""
+        end = system_turn(ids, self.model.special)
+        # something must be left to read: its last position tells what comes next
+        if self._ids or self._prefixes is None or not 0 < end < len(ids):
+            return
+        known = self._prefixes.find(ids[:end])
+        if known is not None:
+            self._cache.take(known)
+            return
+        self.model.prefill(self._cache, self._row(ids[:end]))
+        copy = self.model.decoder.new_cache(capacity=end)
+        copy.take(self._cache)
+        self._prefixes.keep(ids[:end], copy)
 
     def append(self, token: int) -> None:
         """Append a token that was generated; it is computed when its successor is asked for."""
@@ -97,5 +120,6 @@ class Context:
         """An independent copy: another answer to the same conversation."""
         copy = Context.__new__(Context)
         copy.model, copy._ids, copy._hidden = self.model, list(self._ids), self._hidden
+        copy._prefixes = self._prefixes
         copy._cache = self._cache.fork([0])
         return copy

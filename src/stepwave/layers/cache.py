@@ -132,6 +132,14 @@ class KVCache:
             raise ConfigError(f"cache: can't cut rows of lengths {self._lengths} to {wanted}.")
         self._lengths = wanted
 
+    def take(self, other: KVCache) -> None:
+        """Hold what `other`, of the same shape but for its capacity, holds, in place of what was held."""
+        held = max(other.lengths)
+        self.reserve(held)
+        self.keys[:, :, :, :held] = other.keys[:, :, :, :held]
+        self.values[:, :, :, :held] = other.values[:, :, :, :held]
+        self._lengths = other.lengths
+
     def fork(self, rows: Sequence[int]) -> KVCache:
         """A new cache whose row i is a copy of this one's row `rows[i]`; a row may be taken several times or not at
         all."""
