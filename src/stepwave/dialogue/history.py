@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from stepwave.facts.rates import SPEECH_TOKEN_RATE
@@ -17,7 +18,7 @@ SPOKEN_TOKENS_PER_SECOND: Final = 3.3
 def turn_spans(ids: Sequence[int], special: SpecialTokens) -> list[tuple[int, int]]:
     """Start and end of each turn in a history, in order: from its `<|BOT|>` up to the next one's."""
     starts = [place for place, token in enumerate(ids) if token == special.bot]
-    return list(zip(starts, [*starts[1:], len(ids)], strict=True))
+    return list(pairwise([*starts, len(ids)]))
 
 
 def shortened(ids: Sequence[int], seconds: float, special: SpecialTokens) -> tuple[list[int], Section]:

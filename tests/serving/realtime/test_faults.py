@@ -28,8 +28,12 @@ WRONG: list[tuple[str, str, str | None]] = [
     ('{"type": "input_audio_buffer.append", "audio": 7}', "invalid_value", "input_audio_buffer.append.audio"),
     ('{"type": "input_audio_buffer.commit"}', "input_audio_buffer_commit_empty", None),
     ('{"type": "response.cancel"}', "response_cancel_not_active", None),
-    ('{"type": "conversation.item.truncate", "item_id": "x", "audio_end_ms": 1}', "item_not_found", "item_id"),
-    ('{"type": "conversation.item.delete", "item_id": "x"}', "item_not_found", "item_id"),
+    (
+        '{"type": "conversation.item.truncate", "item_id": "x", "audio_end_ms": 1}',
+        "item_truncate_invalid_item_id",
+        "item_id",
+    ),
+    ('{"type": "conversation.item.delete", "item_id": "x"}', "item_delete_invalid_item_id", "item_id"),
 ]
 
 

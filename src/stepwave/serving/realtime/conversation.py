@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Any, Final
 
 from stepwave.facts.conversation import Message
@@ -35,8 +35,9 @@ from stepwave.serving.realtime.client_events import (
     parse,
 )
 from stepwave.serving.realtime.hearing import MILLISECONDS, Hearing, Question
+from stepwave.serving.realtime.history import History
 from stepwave.serving.realtime.item_list import ItemList
-from stepwave.serving.realtime.items import Item, new_id, read_item, spoken_item
+from stepwave.serving.realtime.items import new_id, read_item, spoken_item
 from stepwave.serving.realtime.outbox import Outbox
 from stepwave.serving.realtime.playback import Playback
 from stepwave.serving.realtime.response import Reason, Response
@@ -66,9 +67,9 @@ class Conversation:
         self._session = service.talker.session()
         self._conversation_id = new_id("conv")
         self._items = ItemList(self.outbox.put)
+        self._history = History(self._session, service.talker.engine.tokenizer)
         self._response: Response | None = None
         self._answering: asyncio.Task[None] | None = None
-        self._answered_last: str | None = None
         self._cancelled: Reason | None = None
         self._playback = Playback()
         self._transcription = Transcription(service, self.outbox.put, self._answered)
@@ -78,12 +79,12 @@ class Conversation:
     async def handle(self, text: str | bytes) -> None:
         """Take one message. Whatever is wrong with it is told to the client, and the conversation goes on."""
         try:
-            await self._do(parse(text))
-        except StepwaveError as error:
-            self.complain(api_error(error), event_id_of(text))
-        except Exception as error:
-            _LOG.exception("session %s: a message failed", self.id)
-            self.complain(api_error(error), event_id_of(text))
+            event = parse(text)
+        except ApiError as error:
+            self.complain(error, event_id_of(text))
+            return
+        with self._told(event.event_id):
+            await self._do(event)
 
     def complain(self, error: ApiError, event_id: str | None = None) -> None:
         """Tell the client of an error."""
@@ -140,10 +141,10 @@ class Conversation:
         elif isinstance(event, ItemCreate):
             self._create(event)
         elif isinstance(event, ItemRetrieve):
-            item = self._items.find(event.item_id)
+            item = self._items.find(event.item_id, "retrieve")
             self._put({"type": "conversation.item.retrieved", "item": item.to_protocol()})
         elif isinstance(event, ItemDelete):
-            self._items.delete(event.item_id)
+            self._delete(event)
         elif isinstance(event, ItemTruncate):
             self._truncate(event)
         elif isinstance(event, ResponseCreate):
@@ -172,34 +173,65 @@ class Conversation:
             self._items.check_call(item.call_id)
         self._items.add(item)
 
+    def _delete(self, event: ItemDelete) -> None:
+        item = self._items.find(event.item_id, "delete")
+        if item.status == "in_progress":
+            raise ApiError(
+                f"item '{item.id}' is still being made; cancel its response first", code="unsupported", param="item_id"
+            )
+        if not item.asked:
+            self._items.delete(item.id)
+            return
+
+        async def forget() -> None:
+            await self._service.turns.call(lambda: self._history.delete(item))
+            self._items.delete(item.id)
+
+        self._mend(forget, event.event_id)
+
     def _truncate(self, event: ItemTruncate) -> None:
-        item = self._items.find(event.item_id)
+        item = self._items.find(event.item_id, "truncate")
         if item.role != "assistant" or not item.content or item.content[0]["type"] != "output_audio":
             raise ApiError(f"item '{item.id}' is no spoken answer", code="invalid_value", param="item_id")
-        if item.id != self._answered_last:
-            raise ApiError(
-                f"item '{item.id}' is not the last answer; only that can be shortened",
-                code="unsupported",
-                param="item_id",
-            )
-        if self._response is not None:
+        if self._response is not None and item in self._response.items:
             self._stop("client_cancelled")
         self._playback.stop()
-        # The answer may still be ending, and what is heard meanwhile must not wait for it.
-        self._answering = asyncio.create_task(self._shorten(item, event, self._answering))
 
-    async def _shorten(self, item: Item, event: ItemTruncate, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            await asyncio.wait([before])
-        seconds = event.audio_end_ms / MILLISECONDS
+        async def shorten() -> None:
+            seconds = event.audio_end_ms / MILLISECONDS
+            item.content[0]["transcript"] = await self._service.turns.call(
+                lambda: self._history.truncate(item, seconds)
+            )
+            place = {"item_id": item.id, "content_index": event.content_index, "audio_end_ms": event.audio_end_ms}
+            self._put({"type": "conversation.item.truncated", **place})
+
+        self._mend(shorten, event.event_id)
+
+    def _mend(self, change: Callable[[], Awaitable[None]], event_id: str | None) -> None:
+        """Change what the model has read, once the answer under way is over; further ones wait for it.
+
+        What is heard meanwhile does not. Whatever is wrong with it is told to the client.
+        """
+        before = self._answering
+
+        async def in_order() -> None:
+            if before is not None:
+                await asyncio.wait([before])
+            with self._told(event_id):
+                await change()
+
+        self._answering = asyncio.create_task(in_order())
+
+    @contextmanager
+    def _told(self, event_id: str | None) -> Iterator[None]:
+        """Tell the client of what goes wrong within."""
         try:
-            words = await self._service.turns.call(lambda: self._session.truncate(seconds))
+            yield
         except StepwaveError as error:
-            self.complain(api_error(error), event.event_id)
-            return
-        item.content[0]["transcript"] = words
-        place = {"item_id": item.id, "content_index": event.content_index, "audio_end_ms": event.audio_end_ms}
-        self._put({"type": "conversation.item.truncated", **place})
+            self.complain(api_error(error), event_id)
+        except Exception as error:
+            _LOG.exception("session %s: a message failed", self.id)
+            self.complain(api_error(error), event_id)
 
     # Answers
 
@@ -235,12 +267,18 @@ class Conversation:
             session.instruct(settings.instructions, settings.offered)
             if session.room < LEAST_ROOM:
                 forgotten = session.forget_oldest(KEPT_POSITIONS)
+                if session is self._session:
+                    self._history.forgot()
                 _LOG.info("session %s: %d turns forgotten to make room", self.id, forgotten)
             for item in items:
+                if not apart and item not in self._items:  # deleted meanwhile
+                    continue
                 message: Message | None = item.message()
                 item.asked, item.sound = True, []
                 if message is not None:
                     session.add(message)
+                    if not apart:
+                        self._history.expect(item, message)
             return session.stream(
                 voice=settings.voice or self._voice,
                 text_only=not settings.spoken,
@@ -248,19 +286,12 @@ class Conversation:
                 interrupted=service.stopped.is_set,
             )
 
-        self._answering = asyncio.create_task(
-            self._run(self._response, make, lambda: len(session.ids), asked, before, None if apart else self._note)
-        )
+        self._answering = asyncio.create_task(self._run(self._response, make, lambda: len(session.ids), asked, before))
 
     async def _answered(self) -> None:
         """Wait until no answer is being made."""
         while self.answering and self._answering is not None:
             await asyncio.wait([self._answering])
-
-    def _note(self, response: Response) -> None:
-        spoken = [item.id for item in response.items if item.type == "message"]
-        if spoken:
-            self._answered_last = spoken[0]
 
     async def _run(
         self,
@@ -269,7 +300,6 @@ class Conversation:
         tokens: Callable[[], int],
         asked: float,
         before: asyncio.Task[None] | None,
-        note: Callable[[Response], None] | None,
     ) -> None:
         """Make one answer. `before` is the one that may still be ending."""
         metrics = self._service.metrics
@@ -289,8 +319,6 @@ class Conversation:
                             self._playback.add(seconds)
                             metrics.said_seconds.inc(seconds)
                         response.take(event)
-                        if note is not None:
-                            note(response)
                         await self.outbox.room()
         except asyncio.CancelledError:
             self._cancelled = self._cancelled or "client_cancelled"
@@ -301,6 +329,8 @@ class Conversation:
             _LOG.exception("session %s: an answer failed", self.id)
             failure = api_error(error)
         finally:
+            if response.in_conversation:
+                self._history.answered(response.items)
             if not response.over:
                 self._close(response, tokens(), failure)
 

@@ -9,7 +9,7 @@ import numpy as np
 from stepwave.facts.rates import INPUT_SAMPLE_RATE
 from stepwave.serving.errors import ApiError
 from stepwave.serving.realtime.audio_formats import InputStream
-from stepwave.serving.turn_taking.detector import SpeechStarted, SpeechStopped, TurnDetector, TurnEvent
+from stepwave.serving.turn_taking.detector import Pause, SpeechStarted, SpeechStopped, TurnDetector, TurnEvent
 from stepwave.signal.resample import Samples
 
 KEPT_SECONDS: Final = 3.0
@@ -40,6 +40,12 @@ class InputBuffer:
         """Whether a turn has started and not stopped."""
         return self._start is not None
 
+    @property
+    def pause(self) -> Pause | None:
+        """The silence within the turn under way; None within its speech, between turns, and without a detector."""
+        pause = None if self._detector is None else self._detector.pause
+        return None if pause is None else Pause(pause.speech_end + self._origin, pause.seconds)
+
     def push(self, data: bytes, answering: bool) -> list[TurnEvent]:
         """Take more sound; returns the turns' borders that it brought.
 
@@ -68,12 +74,17 @@ class InputBuffer:
             events = [*events, SpeechStopped(self.position, self.position)]
         return events
 
-    def take(self, end: int) -> Samples:
-        """The turn from where speech started up to the sample `end` [n]; what came before `end` is forgotten."""
+    def turn(self, end: int) -> Samples:
+        """The turn from where speech started up to the sample `end` [n]."""
         whole = np.concatenate(self._pieces) if self._pieces else np.zeros(0, dtype=np.float32)
         first = self.position - len(whole)
         start = first if self._start is None else max(self._start, first)
         samples: Samples = whole[start - first : end - first]
+        return samples
+
+    def take(self, end: int) -> Samples:
+        """The same; then it is over, and what came before `end` is forgotten."""
+        samples = self.turn(end)
         self._start = None
         self._forget(end)
         return samples

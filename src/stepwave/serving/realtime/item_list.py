@@ -29,10 +29,14 @@ class ItemList:
         """What the model has not read yet."""
         return [item for item in self._items.values() if not item.asked]
 
-    def find(self, item_id: str) -> Item:
-        """The item of that id. Raises ApiError where there is none."""
+    def __contains__(self, item: Item) -> bool:
+        return item.id in self._items
+
+    def find(self, item_id: str, what: str) -> Item:
+        """The item of that id. Raises ApiError where there is none; its code names `what` was to be done with it, as
+        OpenAI's clients read it."""
         if item_id not in self._items:
-            raise ApiError(f"there is no item '{item_id}'", code="item_not_found", param="item_id")
+            raise ApiError(f"there is no item '{item_id}'", code=f"item_{what}_invalid_item_id", param="item_id")
         return self._items[item_id]
 
     def add(self, item: Item) -> None:
@@ -62,13 +66,6 @@ class ItemList:
             raise ApiError(f"no call '{call_id}' was made", code="call_not_found", param="item.call_id")
 
     def delete(self, item_id: str) -> None:
-        """Take an item out that the model has not read yet, and tell. Raises ApiError for any other."""
-        item = self.find(item_id)
-        if item.asked:
-            raise ApiError(
-                f"the model has heard item '{item.id}' already; only what was not answered yet can be taken back",
-                code="unsupported",
-                param="item_id",
-            )
-        del self._items[item.id]
-        self._put({"type": "conversation.item.deleted", "item_id": item.id})
+        """Take an item out, and tell. Raises ApiError where there is none of that id."""
+        del self._items[self.find(item_id, "delete").id]
+        self._put({"type": "conversation.item.deleted", "item_id": item_id})

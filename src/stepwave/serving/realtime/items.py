@@ -30,7 +30,7 @@ def new_id(kind: str) -> str:
     return f"{kind}_{secrets.token_hex(12)}"
 
 
-@dataclass
+@dataclass(eq=False)
 class Item:
     """One item. `sound` is what the model hears of it, samples [n] at 16 kHz, until it has heard it."""
 
