@@ -102,6 +102,7 @@ class FlowConfig:
             width=192,
             depth=6,
             heads=3,
+            steps=5,  # 10 take twice as long and were not understood better: 32 to 37 % word error against 30
             visibility="causal",
             encoder_left_context=200,
         )
