@@ -363,3 +363,35 @@ def test_other_ids_take_the_place_of_an_earlier_answer(talker: Stepwave, questio
     next(events)
     with pytest.raises(ConfigError, match="still answering"):
         session.replace(start, start)
+
+
+def test_going_back_leaves_nothing_of_what_came_since(talker: Stepwave, question: Samples) -> None:
+    asked, plain = talker.session(seed=1), talker.session(seed=1)
+    for turn in (1, 2):
+        mark = asked.mark()
+        asked.instruct("Answer shortly.")
+        asked.add(Message("human", (TextPart("Was this said?"),)))
+        for event in asked.stream(noise(0.7, turn), max_seconds=0.5):
+            if isinstance(event, SpeechDelta):
+                break
+        asked.go_back(mark)
+        answers = [list(session.stream(question, max_seconds=0.5)) for session in (asked, plain)]
+        assert asked.ids == plain.ids
+        assert [event for event in answers[0] if isinstance(event, SpeechDelta)] == [
+            event for event in answers[1] if isinstance(event, SpeechDelta)
+        ]
+        assert asked.turns == plain.turns == turn
+        assert asked.transcript() == plain.transcript()
+
+
+def test_going_back_past_what_was_changed_is_refused(session: Session, question: Samples) -> None:
+    list(session.stream(question, max_seconds=0.5))
+    mark = session.mark()
+    events = session.stream(question, max_seconds=0.5)
+    next(events)
+    with pytest.raises(ConfigError, match="still answering"):
+        session.go_back(mark)
+    events.close()  # type: ignore[attr-defined]
+    session.forget_oldest(0)
+    with pytest.raises(ConfigError, match="changed"):
+        session.go_back(mark)

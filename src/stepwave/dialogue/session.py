@@ -145,6 +145,27 @@ class Session:
         seconds = max_seconds or self._engine.profile.longest_answer_seconds
         return self._answer(new, prompt, self._settings(seconds, spoken, sound is not None), sound, interrupted)
 
+    def mark(self) -> Mark:
+        """Where the conversation stands, for `go_back`."""
+        return Mark(
+            len(self._context), tuple(self._waiting), self._question, self._answer_start, self._head,
+            tuple(self._exchanges), self._turns, self._system, self._tools,
+        )  # fmt: skip
+
+    def go_back(self, mark: Mark) -> None:
+        """Forget what was said to the model and answered since `mark`, as if it had never been; it costs nothing.
+
+        Raises ConfigError while answering, and where the history was shortened or changed since.
+        """
+        if self._answering:
+            raise ConfigError("the session is still answering; take or close the last answer's events first")
+        if tuple(self._exchanges[: len(mark.exchanges)]) != mark.exchanges or len(self._context) < mark.length:
+            raise ConfigError("the history was changed since; go back only over what was added to it")
+        self._context.rewind(mark.length)
+        self._waiting, self._exchanges = list(mark.waiting), list(mark.exchanges)
+        self._question, self._answer_start, self._head = mark.question, mark.answer_start, mark.head
+        self._turns, self._system, self._tools = mark.turns, mark.system, mark.tools
+
     def transcript(self) -> str:
         """The words of the last question, written down from what was encoded for the answer; "" if it was written."""
         pieces = zip(*self._question, strict=True)
@@ -309,12 +330,27 @@ class Session:
             self._answering = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Exchange:
     """A question and its answer in the history: where its ids start, and its sound as the model heard it."""
 
     start: int
     heard: tuple[Heard, ...]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A place in a conversation; see `Session.mark`."""
+
+    length: int
+    waiting: tuple[Message, ...]
+    question: tuple[list[Samples], list[Heard]]
+    answer_start: int | None
+    head: int
+    exchanges: tuple[_Exchange, ...]
+    turns: int
+    system: str | None
+    tools: tuple[ToolSchema, ...]
 
 
 def _checked(message: Message, longest_seconds: float) -> Message:

@@ -8,7 +8,7 @@ import pytest
 from stepwave.facts.errors import AudioValueError
 from stepwave.facts.rates import INPUT_SAMPLE_RATE as RATE
 from stepwave.serving.turn_taking import detector as module
-from stepwave.serving.turn_taking.detector import SpeechStarted, SpeechStopped, TurnDetector, TurnEvent
+from stepwave.serving.turn_taking.detector import Pause, SpeechStarted, SpeechStopped, TurnDetector, TurnEvent
 from stepwave.serving.turn_taking.settings import TurnSettings
 from stepwave.signal.resample import Samples
 from stepwave.signal.silero import FRAME
@@ -53,6 +53,22 @@ def shown(event: TurnEvent) -> tuple[str, int, int]:
     if isinstance(event, SpeechStarted):
         return "start", event.start // FRAME, event.detected // FRAME
     return "stop", event.speech_end // FRAME, event.end // FRAME
+
+
+def test_a_pause_is_told_by_where_speech_ended() -> None:
+    detector = TurnDetector(SETTINGS)
+    told = []
+    for frame in "__####__-_#__":
+        detector.push(frames(frame), False)
+        told.append(detector.pause)
+    seconds = FRAME / 16_000
+    assert told[:6] == [None] * 6
+    assert told[6:10] == [Pause(6 * FRAME, count * seconds) for count in (1, 2, 3, 4)]
+    assert told[10:] == [None, Pause(11 * FRAME, seconds), Pause(11 * FRAME, 2 * seconds)]
+    *_, stopped = detector.push(frames("____"), False)
+    assert isinstance(stopped, SpeechStopped)
+    assert stopped.speech_end == 11 * FRAME
+    assert detector.pause is None
 
 
 def test_speech_starts_a_turn_and_silence_stops_it() -> None:

@@ -54,6 +54,16 @@ class SpeechStopped:
     """Where its speech ended, to 32 ms."""
 
 
+@dataclass(frozen=True)
+class Pause:
+    """Silence within a turn, which may be its end."""
+
+    speech_end: int
+    """Where its speech ended so far, to 32 ms: if this was the end, `SpeechStopped.speech_end`."""
+    seconds: float
+    """How long it has been quiet."""
+
+
 TurnEvent: TypeAlias = SpeechStarted | SpeechStopped
 
 
@@ -83,6 +93,15 @@ class TurnDetector:
     def speaking(self) -> bool:
         """Whether a turn has started and not stopped."""
         return self._speaking
+
+    @property
+    def pause(self) -> Pause | None:
+        """The silence within the turn under way; None within its speech, and between turns."""
+        utterance = self._utterance
+        if utterance is None or not self._speaking:
+            return None
+        seconds = utterance.quiet_seconds(self._place)
+        return Pause(utterance.speech_end, seconds) if seconds > 0 else None
 
     def reset(self) -> None:
         """Forget the turn under way and what was heard, without an event; places go on, the person's level stays."""

@@ -39,6 +39,8 @@ class TurnSettings:
     """Whether the start of a turn stops the answer under way."""
     idle_seconds: float | None = None
     """After so long without a turn the server speaks by itself; None for never."""
+    expecting_seconds: float = 0.15
+    """Silence within a turn after which its end is expected, so that an answer may be begun in advance."""
     starting_seconds: float = 0.1
     """Speech that starts a turn while nobody answers: shorter ones are clicks."""
     lasting_seconds: float = 0.75
@@ -51,7 +53,10 @@ class TurnSettings:
     def __post_init__(self) -> None:
         if not 0 < self.threshold < 1:
             raise ConfigError(f"turns: threshold is {self.threshold:g}; wanted more than 0 and less than 1")
-        for name in ("prefix_seconds", "silence_seconds", "starting_seconds", "lasting_seconds", "pause_seconds"):
+        for name in (
+            "prefix_seconds", "silence_seconds", "expecting_seconds", "starting_seconds", "lasting_seconds",
+            "pause_seconds",
+        ):  # fmt: skip
             if not 0 <= getattr(self, name) <= _LONGEST_SECONDS:
                 raise ConfigError(f"turns: {name} is {getattr(self, name):g}; wanted 0 to {_LONGEST_SECONDS:g}")
         if self.starting_seconds > self.lasting_seconds:
