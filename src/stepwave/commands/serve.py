@@ -81,24 +81,24 @@ def serve(
         raise typer.BadParameter("--engine vllm and --url belong together; give both or neither")
     key = None if no_token else token or secrets.token_urlsafe(24)
     config = ServerConfig(host, port, key, model_name=model, most_sessions=sessions)
-    listening = listen(config)
-    with Steps() as steps:
-        steps.now(f"opening {model}")
-        talker = _opened(model, device, threads, url, url_key, url_model)
-    # Answers that a server writes are waited for, each in a thread of its own.
-    most = max(_LEAST_WAITING, _WAITING_PER_SESSION * sessions)
-    turns = Turns() if url is None else Turns(most, threads=most)
-    place = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
+    with listen(config) as listening:
+        with Steps() as steps:
+            steps.now(f"opening {model}")
+            talker = _opened(model, device, threads, url, url_key, url_model)
+        place = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
 
-    def started() -> None:
-        tell(f"page:    {place}/" + (f"#token={key}" if key else ""))
-        tell(f"API:     {place}/v1" + (f" (API key: {key})" if key else " (no key needed)"))
-        if not config.loopback:
-            complain(
-                "this server can be reached from other machines, and its traffic is not encrypted: put TLS before it"
-            )
+        def started() -> None:
+            tell(f"page:    {place}/" + (f"#token={key}" if key else ""))
+            tell(f"API:     {place}/v1" + (f" (API key: {key})" if key else " (no key needed)"))
+            if not config.loopback:
+                complain(
+                    "this server can be reached from other machines, and its traffic is not encrypted: "
+                    "put TLS before it"
+                )
 
-    with listening:
+        # Answers that a server writes are waited for, each in a thread of its own.
+        most = max(_LEAST_WAITING, _WAITING_PER_SESSION * sessions)
+        turns = Turns() if url is None else Turns(most, threads=most)
         asyncio.run(run(Service(talker, config, turns), listening, started))
 
 

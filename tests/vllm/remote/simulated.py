@@ -36,6 +36,8 @@ class Simulated:
     positions: int = 2048
     key: str | None = None
     keeps_pattern: bool = True
+    first_token: int = 0
+    """The id of what is 0 here: another than 0 makes it another model's tokenizer."""
     asked: list[dict[str, Any]] = field(default_factory=list)
     """Bodies of the requests to generate."""
     faults: list[Fault] = field(default_factory=list)
@@ -98,7 +100,8 @@ class Handler(BaseHTTPRequestHandler):
         elif body["model"] != served.name:
             self.refuse(f"The model `{body['model']}` does not exist.", 404)
         elif self.path == "/tokenize":
-            tokens = served.engine.tokenizer.encode(body["prompt"], parse_special=True)
+            ids = served.engine.tokenizer.encode(body["prompt"], parse_special=True)
+            tokens = [token + served.first_token for token in ids]
             self.whole({"count": len(tokens), "max_model_len": served.positions, "tokens": tokens, "token_strs": None})
         else:
             assert self.path == "/inference/v1/generate"
@@ -206,13 +209,13 @@ def writes(*data: str | list[int], ends: bool = True) -> Fault:
     return fault
 
 
-def waits(gate: threading.Event, *ids: int) -> Fault:
-    """These ids, then nothing until `gate` is set, then the end of the connection."""
+def waits(gate: threading.Event, begun: threading.Event | None = None) -> Fault:
+    """Set `begun`, then say nothing until `gate` is set, then end the connection."""
 
     def fault(_: Simulated, handler: Handler, body: dict[str, Any]) -> bool:
         handler.begin()
-        for token in ids:
-            handler.chunk([token])
+        if begun is not None:
+            begun.set()
         gate.wait(30)
         handler.close_connection = True
         return True
