@@ -87,3 +87,23 @@ def test_a_client_gone_in_the_middle_of_an_answer_frees_the_model(tiny_talker: S
 
     with running(talker) as server:
         run(lambda: talk(server))
+
+
+def test_an_answer_that_a_change_waits_for_ends_with_its_client(tiny_talker: Stepwave) -> None:
+    talker = ScriptedTalker(tiny_talker, said("yes", 0.1), said("a story", 600.0, pace=0.01))
+
+    async def talk(server: Running) -> None:
+        async with dial(server) as socket:
+            await ask(socket)
+            first = (await until(socket, "response.done"))[-1]["response"]["output"][0]["id"]
+            await ask(socket)
+            await until(socket, "response.output_audio.delta")
+            await send(socket, "conversation.item.truncate", item_id=first, audio_end_ms=0)
+            await send(socket, "session.update", session={"type": "realtime"})
+            await until(socket, "session.updated")
+        while server.service.turns.count:
+            await asyncio.sleep(0.02)
+        assert talker.sessions[0].closed == 2
+
+    with running(talker) as server:
+        run(lambda: talk(server))

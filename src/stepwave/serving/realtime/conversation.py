@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Any, Final
 
@@ -70,6 +70,7 @@ class Conversation:
         self._history = History(self._session, service.talker.engine.tokenizer)
         self._response: Response | None = None
         self._answering: asyncio.Task[None] | None = None
+        self._under_way: set[asyncio.Task[None]] = set()
         self._cancelled: Reason | None = None
         self._playback = Playback()
         self._transcription = Transcription(service, self.outbox.put, self._answered)
@@ -125,9 +126,10 @@ class Conversation:
     async def end(self) -> None:
         """Break off what is under way, for good."""
         await self._transcription.end()
-        if self._answering is not None:
-            self._answering.cancel()
-            await asyncio.gather(self._answering, return_exceptions=True)
+        tasks = list(self._under_way)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _do(self, event: ClientEvent) -> None:
         if isinstance(event, Append):
@@ -220,7 +222,7 @@ class Conversation:
             with self._told(event_id):
                 await change()
 
-        self._answering = asyncio.create_task(in_order())
+        self._begin(in_order())
 
     @contextmanager
     def _told(self, event_id: str | None) -> Iterator[None]:
@@ -286,7 +288,13 @@ class Conversation:
                 interrupted=service.stopped.is_set,
             )
 
-        self._answering = asyncio.create_task(self._run(self._response, make, lambda: len(session.ids), asked, before))
+        self._begin(self._run(self._response, make, lambda: len(session.ids), asked, before))
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        """Start what answers or changes the history; whatever comes next waits for it."""
+        self._answering = asyncio.create_task(work)
+        self._under_way.add(self._answering)
+        self._answering.add_done_callback(self._under_way.discard)
 
     async def _answered(self) -> None:
         """Wait until no answer is being made."""
