@@ -27,7 +27,7 @@ def export(
 ) -> None:
     """Write the folder that `vllm serve` opens."""
     write_folder(open_layout(locate(model)), to, storage, replace=replace)
-    typer.echo(f"vllm serve {to} --logits-processors stepwave.vllm.pattern:SpokenPattern")
+    typer.echo(f"vllm serve {to} --logits-processors stepwave.vllm.pattern:SpokenPattern --enable-scale-out")
 
 
 @app.command()

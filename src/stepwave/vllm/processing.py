@@ -27,8 +27,7 @@ from vllm.multimodal.processing import (
     PromptUpdateDetails,
 )
 
-from stepwave.dialogue.listening import LEAST_SECONDS
-from stepwave.facts.rates import INPUT_SAMPLE_RATE, piece_lengths, placeholders
+from stepwave.facts.rates import INPUT_SAMPLE_RATE, PIECE_SAMPLES, piece_lengths, placeholders
 from stepwave.facts.tokens import NAMES, SpecialTokens
 from stepwave.vllm.config import StepwaveConfig
 
@@ -104,9 +103,10 @@ class StepwaveProcessor(BaseMultiModalProcessor[StepwaveProcessingInfo]):
     def _checked(self, recording: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
         samples = np.ascontiguousarray(recording, dtype=np.float32)
         longest = self.info.longest_samples
-        if not LEAST_SECONDS * INPUT_SAMPLE_RATE <= len(samples) <= longest:
+        # Short ones are of no use as a question, but the last piece of a long recording may be one.
+        if not placeholders(min(len(samples), PIECE_SAMPLES)) or len(samples) > longest:
             raise VLLMValidationError(
-                f"a recording lasts {len(samples) / INPUT_SAMPLE_RATE:.3f} s; wanted {LEAST_SECONDS} to "
+                f"a recording lasts {len(samples) / INPUT_SAMPLE_RATE:.3f} s; wanted more than 0.02 and up to "
                 f"{longest / INPUT_SAMPLE_RATE:g} s: leave it out, or cut it into shorter ones",
                 parameter="audio",
             )

@@ -125,7 +125,8 @@ class _Exchange:
     def whole(self) -> Mapping[str, Any]:
         """The response as a JSON object of bounded size. Raises ServiceError."""
         try:
-            data = self._send().read(MOST_BYTES + 1)
+            with self._send() as response:
+                data = response.read(MOST_BYTES + 1)
         except (OSError, http.client.HTTPException) as error:
             raise self._broken(error) from None
         try:
@@ -139,7 +140,8 @@ class _Exchange:
     def chunks(self) -> Iterator[Mapping[str, Any]]:
         """The objects of a response that is a stream of events. Raises ServiceError."""
         try:
-            yield from read_lines(self._lines(self._send()))
+            with self._send() as response:
+                yield from read_lines(_lines(response))
         except (OSError, http.client.HTTPException) as error:
             raise self._broken(error) from None
 
@@ -155,10 +157,9 @@ class _Exchange:
         connection = self._connection
         try:
             connection.connect()
-        except OSError as error:
-            raise ServiceError(
-                f"{_PLACE} can't be reached ({error.strerror or error}); is it running, and --url its address?"
-            ) from None
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise ServiceError(f"{_PLACE} can't be reached ({reason}); is it running, and --url its address?") from None
         connection.sock.settimeout(self._server.patience.silent_seconds)
         with self._lock:
             if self.given_up:
@@ -168,25 +169,9 @@ class _Exchange:
         connection.request(self._method, self._path, data, self._server._headers)
         response = connection.getresponse()
         if response.status != http.client.OK:
-            raise self._refusal(response)
+            with response:
+                raise _refusal(response)
         return response
-
-    def _lines(self, response: http.client.HTTPResponse) -> Iterator[str]:
-        # A line of the longest length and one byte more is refused by `read_lines`.
-        while line := response.readline(LONGEST_LINE + 1):
-            yield line.decode("utf-8", errors="replace").rstrip("\r\n")
-
-    def _refusal(self, response: http.client.HTTPResponse) -> ServiceError:
-        status = response.status
-        if 300 <= status < 400:
-            return RefusedError(f"{_PLACE} sends on to another one; give that one's address", status)
-        try:
-            found = json.loads(response.read(MOST_BYTES))
-            said = error_text(found.get("error") or found)
-        except (ValueError, RecursionError, AttributeError):
-            said = response.reason
-        hint = ": give the key it was started with" if status == http.client.UNAUTHORIZED else ""
-        return RefusedError(f"{_PLACE} refused ({status}{hint}): {said}", status)
 
     def _broken(self, error: Exception) -> ServiceError:
         if isinstance(error, TimeoutError):
@@ -245,3 +230,22 @@ class Chunks:
             if not self._exchange.given_up:
                 _LOG.warning("%s: %s", self._server.url, error)
             self._found.put(error)
+
+
+def _lines(response: http.client.HTTPResponse) -> Iterator[str]:
+    # A line of the longest length and one byte more is refused by `read_lines`.
+    while line := response.readline(LONGEST_LINE + 1):
+        yield line.decode("utf-8", errors="replace").rstrip("\r\n")
+
+
+def _refusal(response: http.client.HTTPResponse) -> ServiceError:
+    status = response.status
+    if 300 <= status < 400:
+        return RefusedError(f"{_PLACE} sends on to another one; give that one's address", status)
+    try:
+        found = json.loads(response.read(MOST_BYTES))
+        said = error_text(found.get("error") or found)
+    except (ValueError, RecursionError, AttributeError):
+        said = response.reason
+    hint = ": give the key it was started with" if status == http.client.UNAUTHORIZED else ""
+    return RefusedError(f"{_PLACE} refused ({status}{hint}): {said}", status)
