@@ -56,7 +56,8 @@ def test_a_qwen2_gives_the_same_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for _ in decode(context, tokenizer, DecodeSettings(max_tokens=60)):
         pass
 
-    monkeypatch.setitem(os.environ, "VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+    # See `test_served.py`.
+    monkeypatch.setitem(os.environ, "VLLM_WORKER_MULTIPROCESSING_METHOD", "spawn")
     monkeypatch.setitem(os.environ, "VLLM_CPU_KVCACHE_SPACE", "1")
     from vllm import LLM, SamplingParams
 
@@ -66,5 +67,6 @@ def test_a_qwen2_gives_the_same_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     )  # fmt: skip
     settings = SamplingParams(temperature=0, max_tokens=60, detokenize=False)
     output = model.generate([token_prompt(prompt, tokenizer.special)], settings, use_tqdm=False)[0]
+    model.llm_engine.engine_core.shutdown()
     assert list(output.prompt_token_ids) == prompt.ids
     assert list(output.outputs[0].token_ids) == context.ids[len(prompt.ids) :]

@@ -8,10 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from stepwave.checkpoints.layouts import open_layout
-from stepwave.checkpoints.locate import locate
 from stepwave.facts.errors import StepwaveError
-from stepwave.vllm.folder import write_folder
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Serve a model with vLLM.")
 
@@ -26,6 +23,11 @@ def export(
     replace: Annotated[bool, typer.Option("--replace", help="Replace what is in the folder already.")] = False,
 ) -> None:
     """Write the folder that `vllm serve` opens."""
+    # Not above: with Numba, which these bring, vLLM 0.32 does not start in the process that measures.
+    from stepwave.checkpoints.layouts import open_layout
+    from stepwave.checkpoints.locate import locate
+    from stepwave.vllm.folder import write_folder
+
     write_folder(open_layout(locate(model)), to, storage, replace=replace)
     typer.echo(f"vllm serve {to} --logits-processors stepwave.vllm.pattern:SpokenPattern --enable-scale-out")
 

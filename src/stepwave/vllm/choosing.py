@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from stepwave.checkpoints.config_files import from_json, to_json
 from stepwave.facts.errors import ConfigError
-from stepwave.generation.decode import DecodeSettings
 from stepwave.generation.sampling import SamplingSettings
 from stepwave.generation.slots import Guards
+
+if TYPE_CHECKING:  # vLLM's processes have no use for the decode loop
+    from stepwave.generation.decode import DecodeSettings
 
 KEY: Final = "stepwave"
 """The name in `extra_args`."""

@@ -10,7 +10,7 @@ from stepwave.checkpoints.config_files import from_json
 from stepwave.facts.tokens import SpecialTokens
 from stepwave.models.adaptor import AdaptorConfig
 from stepwave.models.encoder import EncoderConfig
-from stepwave.vllm.folder import MODEL_TYPE
+from stepwave.vllm.names import MODEL_TYPE
 
 
 class StepwaveConfig(PreTrainedConfig):

@@ -25,9 +25,8 @@ from stepwave.facts.errors import ConfigError
 from stepwave.facts.tokens import NAMES, SpecialTokens
 from stepwave.models.decoder import Decoder, DecoderConfig
 from stepwave.signal.atomic import new_folder, replace_file
+from stepwave.vllm.names import ARCHITECTURE, MODEL_TYPE
 
-MODEL_TYPE: Final = "stepwave"
-ARCHITECTURE: Final = "StepwaveForConditionalGeneration"
 TEMPLATE: Final = "chat_template.jinja"
 SHARD_BYTES: Final = 2_000_000_000
 """Largest sum of tensors in one file."""

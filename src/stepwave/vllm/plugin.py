@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stepwave.vllm.folder import ARCHITECTURE, MODEL_TYPE
+from stepwave.vllm.names import ARCHITECTURE, MODEL_TYPE
 
 
 def register() -> None:
