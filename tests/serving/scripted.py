@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,21 +18,29 @@ PIECE = np.full(2400, 0.25, dtype=np.float32)
 """A tenth of a second of sound."""
 
 
-def said(text: str, seconds: float, pace: float = 0.0) -> Iterator[Event]:
+@dataclass(frozen=True)
+class said:  # noqa: N801 - reads as a function where scripts are written
     """Words and sound, a tenth of a second every `pace` seconds."""
-    for word in text.split(" "):
-        yield TextDelta(f"{word} ")
-    for _ in range(round(10 * seconds)):
-        time.sleep(pace)
-        yield AudioDelta(PIECE, 24_000)
-    yield Finished("stop", len(text.split(" ")), round(25 * seconds), 0.1)
+
+    text: str
+    seconds: float
+    pace: float = 0.0
+
+    def __iter__(self) -> Iterator[Event]:
+        words = self.text.split(" ")
+        for word in words:
+            yield TextDelta(f"{word} ")
+        for _ in range(round(10 * self.seconds)):
+            time.sleep(self.pace)
+            yield AudioDelta(PIECE, 24_000)
+        yield Finished("stop", len(words), round(25 * self.seconds), 0.1)
 
 
 @dataclass
 class ScriptedSession:
     """Plays one script after the other, and keeps what it was told."""
 
-    scripts: Iterator[Iterable[Event]]
+    scripts: deque[Iterable[Event]]
     heard: list[Message] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
     shortened: list[float] = field(default_factory=list)
@@ -40,6 +49,7 @@ class ScriptedSession:
     room: int = 8_000
     ids: list[int] = field(default_factory=list)
     told: list[Any] = field(default_factory=list)
+    withdrawn: int = 0
 
     def instruct(self, system: str | None, tools: Any = ()) -> None:
         self.told.append((system, tuple(tools)))
@@ -58,7 +68,19 @@ class ScriptedSession:
         assert question is None
         self.asked.append(how)
         self.turns += 1
-        return self._play(next(self.scripts))
+        self._script = self.scripts.popleft()
+        return self._play(self._script)
+
+    def mark(self) -> tuple[int, int, int]:
+        return len(self.heard), len(self.asked), len(self.told)
+
+    def go_back(self, mark: tuple[int, int, int]) -> None:
+        self.withdrawn += 1
+        if len(self.asked) > mark[1]:
+            self.turns -= 1
+            self.scripts.appendleft(self._script)
+        for kept, count in zip((self.heard, self.asked, self.told), mark, strict=True):
+            del kept[count:]
 
     def _play(self, script: Iterable[Event]) -> Iterator[Event]:
         try:
@@ -73,7 +95,7 @@ class ScriptedTalker(Stepwave):
     def __init__(self, talker: Stepwave, *scripts: Iterable[Event], transcript: str = "what was asked") -> None:
         super().__init__(talker.engine)
         self.sessions: list[ScriptedSession] = []
-        self._scripts = iter(scripts)
+        self._scripts = deque(scripts)
         self._transcript = transcript
 
     def warm(self) -> None:

@@ -23,6 +23,10 @@ class Metrics:
         self.connections = Gauge("stepwave_connections", "WebSocket connections.", registry=self._registry)
         self.waiting = Gauge("stepwave_answers_under_way", "Answers being made or waiting.", registry=self._registry)
         self.answers = Counter("stepwave_answers", "Answers by how they ended.", ("status",), registry=self._registry)
+        self.drafts = Counter(
+            "stepwave_drafts", "Answers begun before the end of the question was sure.", ("fate",),
+            registry=self._registry,
+        )  # fmt: skip
         self.errors = Counter("stepwave_errors", "Errors told to clients, by code.", ("code",), registry=self._registry)
         self.first_audio = Histogram(
             "stepwave_first_audio_seconds",

@@ -32,10 +32,17 @@ class Heard:
     playback: Playback = field(default_factory=Playback)
     responding: bool = False
     questions: list[Question] = field(default_factory=list)
+    pauses: list[tuple[int, int] | None] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
 
     def interrupt(self) -> None:
         self.responding = False
+
+    def foresee(self, samples: Samples, speech_end: int) -> None:
+        self.pauses.append((len(samples), speech_end))
+
+    def resumed(self) -> None:
+        self.pauses.append(None)
 
     def commit(self, question: Question) -> None:
         self.questions.append(question)
@@ -111,3 +118,21 @@ def test_an_answer_can_be_left_to_the_client(service: Service) -> None:
     heard.hearing.answered()
     assert heard.append(6 * SECOND) == ["input_audio_buffer.timeout_triggered"]
     assert not heard.questions[0].wants_answer
+
+
+def test_a_pause_and_its_end_are_told_once(service: Service, spoken_question: Samples) -> None:
+    heard = hearing(service, TurnSettings(silence_seconds=1.0))
+    speech, silence, piece = pcm16(spoken_question), bytes(24_000), 960
+    for sound in (speech + silence, speech, silence + silence + SECOND):
+        for start in range(0, len(sound), piece):
+            heard.append(sound[start : start + piece])
+    first, resumed, second, over = heard.pauses
+    assert resumed is None
+    assert over is None
+    assert first is not None
+    assert second is not None
+    (question,) = heard.questions
+    assert question.speech_end == second[1] > first[1]
+    # What is foreseen is the question but for the rest of the silence.
+    missing = len(question.samples) - second[0]
+    assert 0.8 <= missing / 16_000 <= 0.9

@@ -58,16 +58,16 @@ def shown(event: TurnEvent) -> tuple[str, int, int]:
 def test_a_pause_is_told_by_where_speech_ended() -> None:
     detector = TurnDetector(SETTINGS)
     told = []
-    for frame in "__####__-_#__":
+    for frame in "__####__-#__":
         detector.push(frames(frame), False)
         told.append(detector.pause)
     seconds = FRAME / 16_000
     assert told[:6] == [None] * 6
-    assert told[6:10] == [Pause(6 * FRAME, count * seconds) for count in (1, 2, 3, 4)]
-    assert told[10:] == [None, Pause(11 * FRAME, seconds), Pause(11 * FRAME, 2 * seconds)]
+    assert told[6:9] == [Pause(6 * FRAME, count * seconds) for count in (1, 2, 3)]
+    assert told[9:] == [None, Pause(10 * FRAME, seconds), Pause(10 * FRAME, 2 * seconds)]
     *_, stopped = detector.push(frames("____"), False)
     assert isinstance(stopped, SpeechStopped)
-    assert stopped.speech_end == 11 * FRAME
+    assert stopped.speech_end == 10 * FRAME
     assert detector.pause is None
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
+from stepwave.dialogue.session import Mark, Session
 from stepwave.facts.conversation import Message
 from stepwave.facts.errors import StepwaveError
 from stepwave.facts.events import AudioDelta, Event
@@ -34,10 +36,11 @@ from stepwave.serving.realtime.client_events import (
     event_id_of,
     parse,
 )
+from stepwave.serving.realtime.draft import Draft
 from stepwave.serving.realtime.hearing import MILLISECONDS, Hearing, Question
 from stepwave.serving.realtime.history import History
 from stepwave.serving.realtime.item_list import ItemList
-from stepwave.serving.realtime.items import new_id, read_item, spoken_item
+from stepwave.serving.realtime.items import Item, new_id, read_item, spoken_item
 from stepwave.serving.realtime.outbox import Outbox
 from stepwave.serving.realtime.playback import Playback
 from stepwave.serving.realtime.response import Reason, Response
@@ -45,6 +48,7 @@ from stepwave.serving.realtime.settings import Settings
 from stepwave.serving.realtime.transcription import Transcription
 from stepwave.serving.service import Service
 from stepwave.serving.sound_bytes import decode_base64
+from stepwave.signal.resample import Samples
 
 _LOG = logging.getLogger(__name__)
 LEAST_ROOM: Final = 2_000
@@ -72,6 +76,7 @@ class Conversation:
         self._answering: asyncio.Task[None] | None = None
         self._under_way: set[asyncio.Task[None]] = set()
         self._cancelled: Reason | None = None
+        self._foreseen: _Foreseen | None = None
         self._playback = Playback()
         self._transcription = Transcription(service, self.outbox.put, self._answered)
         self._hearing = Hearing(service, self._settings, self._playback, self.outbox.put, self)
@@ -112,26 +117,65 @@ class Conversation:
         if self._response is not None:
             self._stop("turn_detected")
 
+    def foresee(self, samples: Samples, speech_end: int) -> None:
+        """Begin to answer what was said so far, in case that it is all, where nothing else is to be done."""
+        settings, turns = self._settings, self._settings.turns
+        if turns is None or not turns.create_response or self.answering or self._service.turns.count:
+            return
+        try:
+            check_admission(self._service)
+        except ApiError:
+            return
+        session, marks = self._session, list[Mark]()
+        messages = [item.message() for item in (*self._items.unasked, spoken_item("", samples))]
+
+        def make() -> Iterator[Event]:
+            self._make_room(session)
+            marks.append(session.mark())
+            return self._ask(session, settings, messages)
+
+        def undo() -> None:
+            if marks:
+                session.go_back(marks[0])
+
+        self._foreseen = _Foreseen(Draft(self._service.turns, make, undo), speech_end, messages)
+
+    def resumed(self) -> None:
+        """What was said was not all."""
+        if self._foreseen is not None:
+            self._service.metrics.drafts.labels("withdrawn").inc()
+            draft, self._foreseen = self._foreseen.draft, None
+            self._mend(draft.withdraw, None)
+
     def commit(self, question: Question) -> None:
         """Take what was said as the next item. Raises ApiError where it is to be answered and can't be now."""
+        if self._foreseen is not None and self._foreseen.speech_end != question.speech_end:
+            self.resumed()
         place = {"previous_item_id": self._items.last_id, "item_id": question.item_id}
         self._put({"type": "input_audio_buffer.committed", **place})
         item = spoken_item(question.item_id, question.samples)
         self._items.add(item)
         if self._settings.transcription is not None:
             self._transcription.start(item, question.samples)
-        if question.wants_answer:
-            self._answer(None)
+        try:
+            if question.wants_answer:
+                self._answer(None)
+        finally:
+            self.resumed()  # without effect on an answer that is told now
 
     async def end(self) -> None:
         """Break off what is under way, for good."""
         await self._transcription.end()
+        if self._foreseen is not None:
+            await self._foreseen.draft.stop()
         tasks = list(self._under_way)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _do(self, event: ClientEvent) -> None:
+        if not isinstance(event, Append):
+            self.resumed()  # whatever it changes, the draft was made without
         if isinstance(event, Append):
             await self._hearing.append(decode_base64(event.audio, "audio"))
         elif isinstance(event, SessionUpdate):
@@ -262,39 +306,56 @@ class Conversation:
             conversation=None if apart else self._conversation_id,
             voice=settings.voice_said or settings.voice or "default",
         )
-        asked = time.monotonic()
-        before = self._answering
 
         def make() -> Iterator[Event]:
-            session.instruct(settings.instructions, settings.offered)
-            if session.room < LEAST_ROOM:
-                forgotten = session.forget_oldest(KEPT_POSITIONS)
-                if session is self._session:
-                    self._history.forgot()
-                _LOG.info("session %s: %d turns forgotten to make room", self.id, forgotten)
-            for item in items:
-                if not apart and item not in self._items:  # deleted meanwhile
-                    continue
-                message: Message | None = item.message()
-                item.asked, item.sound = True, []
-                if message is not None:
-                    session.add(message)
-                    if not apart:
-                        self._history.expect(item, message)
-            return session.stream(
-                voice=settings.voice or self._voice,
-                text_only=not settings.spoken,
-                max_seconds=settings.most_seconds,
-                interrupted=service.stopped.is_set,
-            )
+            self._make_room(session)
+            kept = [item for item in items if apart or item in self._items]  # the others were deleted meanwhile
+            messages = [item.message() for item in kept]
+            self._hand_over(kept, messages, apart)
+            return self._ask(session, settings, messages)
 
-        self._begin(self._run(self._response, make, lambda: len(session.ids), asked, before))
+        asked, before, draft = time.monotonic(), self._answering, None
+        foreseen, self._foreseen = self._foreseen, None
+        if foreseen is None:
+            events = self._service.turns.stream(make)
+        else:
+            self._service.metrics.drafts.labels("kept").inc()
+            self._hand_over(items, foreseen.messages, apart)
+            draft = foreseen.draft
+            events = draft.events()
+        self._begin(self._run(self._response, events, lambda: len(session.ids), asked, before, draft))
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         """Start what answers or changes the history; whatever comes next waits for it."""
         self._answering = asyncio.create_task(work)
         self._under_way.add(self._answering)
         self._answering.add_done_callback(self._under_way.discard)
+
+    def _make_room(self, session: Session) -> None:
+        if session.room < LEAST_ROOM:
+            forgotten = session.forget_oldest(KEPT_POSITIONS)
+            if session is self._session:
+                self._history.forgot()
+            _LOG.info("session %s: %d turns forgotten to make room", self.id, forgotten)
+
+    def _hand_over(self, items: Sequence[Item], messages: Sequence[Message | None], apart: bool) -> None:
+        """The model gets items, as `messages`: their sound need not be kept, and they have a place in its history."""
+        for item, message in zip(items, messages, strict=True):
+            item.asked, item.sound = True, []
+            if message is not None and not apart:
+                self._history.expect(item, message)
+
+    def _ask(self, session: Session, settings: Settings, messages: Sequence[Message | None]) -> Iterator[Event]:
+        session.instruct(settings.instructions, settings.offered)
+        for message in messages:
+            if message is not None:
+                session.add(message)
+        return session.stream(
+            voice=settings.voice or self._voice,
+            text_only=not settings.spoken,
+            max_seconds=settings.most_seconds,
+            interrupted=self._service.stopped.is_set,
+        )
 
     async def _answered(self) -> None:
         """Wait until no answer is being made."""
@@ -304,19 +365,20 @@ class Conversation:
     async def _run(
         self,
         response: Response,
-        make: Callable[[], Iterator[Event]],
+        events: AsyncGenerator[Event],
         tokens: Callable[[], int],
         asked: float,
         before: asyncio.Task[None] | None,
+        draft: Draft | None,
     ) -> None:
-        """Make one answer. `before` is the one that may still be ending."""
+        """Tell one answer. `before` is the one that may still be ending; `draft` is where `events` come from."""
         metrics = self._service.metrics
         failure: ApiError | None = None
         try:
             if before is not None:
                 await asyncio.wait([before])
             if self._cancelled is None:
-                async with aclosing(self._service.turns.stream(make)) as events:
+                async with aclosing(events):
                     async for event in events:
                         if self._cancelled is not None or response.over:
                             break
@@ -337,6 +399,8 @@ class Conversation:
             _LOG.exception("session %s: an answer failed", self.id)
             failure = api_error(error)
         finally:
+            if draft is not None:
+                await draft.stop()
             if response.in_conversation:
                 self._history.answered(response.items)
             if not response.over:
@@ -370,3 +434,13 @@ class Conversation:
 
     def _put(self, event: dict[str, Any]) -> None:
         self.outbox.put(event)
+
+
+@dataclass(frozen=True)
+class _Foreseen:
+    """A question that may be over, and its answer."""
+
+    draft: Draft
+    speech_end: int
+    messages: list[Message | None]
+    """What the model got, one for each item not asked before and for the question."""

@@ -20,7 +20,10 @@ _AHEAD: Final = 128
 
 
 class Draft:
-    """Events of one answer, made from now on. Take them (`events`) or `withdraw` it; lives on the event loop."""
+    """Events of one answer, made from now on. Lives on the event loop.
+
+    Take them (`events`), then `stop` it in any case; or `withdraw` it.
+    """
 
     def __init__(self, turns: Turns, make: Callable[[], Iterator[Event]], undo: Callable[[], object]) -> None:
         """`make` begins the answer and `undo` takes back what it did to the session, both in the model's thread."""
@@ -31,18 +34,20 @@ class Draft:
         self._making = asyncio.create_task(self._run())
 
     async def events(self) -> AsyncGenerator[Event]:
-        """What was made so far, and the rest as it is made. Raises what making it raised; left early, close it."""
-        try:
-            while (item := await self._made.get()) is not None:
-                if isinstance(item, Exception):
-                    raise item
-                yield item
-        finally:
-            await self._stop()
+        """What was made so far, and the rest as it is made. Raises what making it raised."""
+        while (item := await self._made.get()) is not None:
+            if isinstance(item, Exception):
+                raise item
+            yield item
+
+    async def stop(self) -> None:
+        """Make no more of it; what was made stays in the session. Returns when the session is free again."""
+        self._making.cancel()
+        await asyncio.gather(self._making, return_exceptions=True)
 
     async def withdraw(self) -> None:
-        """Stop, and take back what was done."""
-        await self._stop()
+        """Stop, and take back what was done to the session."""
+        await self.stop()
         with suppress(ServiceError):  # the server is stopping, and the session ends with it
             await self._turns.call(self._undo)
 
@@ -55,7 +60,3 @@ class Draft:
             await self._made.put(error)
         else:
             await self._made.put(None)
-
-    async def _stop(self) -> None:
-        self._making.cancel()
-        await asyncio.gather(self._making, return_exceptions=True)

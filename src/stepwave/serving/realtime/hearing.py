@@ -34,6 +34,8 @@ class Question:
     """[n] at 16 kHz."""
     wants_answer: bool
     """Whether an answer is to be made unasked: the end of a turn asks for one, a commit by hand does not."""
+    speech_end: int | None = None
+    """Where its speech ended, if that is known; by this an answer that was foreseen is told from others."""
 
 
 class Listener(Protocol):
@@ -45,6 +47,12 @@ class Listener(Protocol):
 
     def interrupt(self) -> None:
         """Somebody speaks, and the answer under way is to stop."""
+
+    def foresee(self, samples: Samples, speech_end: int) -> None:
+        """`samples` [n] at 16 kHz may be all of a question, whose speech ended at `speech_end`; it pauses."""
+
+    def resumed(self) -> None:
+        """It was not all: it goes on."""
 
     def commit(self, question: Question) -> None:
         """Something was asked. May raise ApiError, which the client is told."""
@@ -62,6 +70,7 @@ class Hearing:
         self._listener = listener
         self._idle = _Idle()
         self._buffer = self._new_buffer(0)
+        self._foreseen: int | None = None
 
     def configure(self, settings: Settings) -> None:
         """From now on hear by these. A new format or other turns drop what was not committed; places go on."""
@@ -113,11 +122,24 @@ class Hearing:
                 self._started(event)
             else:
                 self._stopped(event)
+        self._foresee()
         self._service.metrics.heard_seconds.inc((self._buffer.position - before) / INPUT_SAMPLE_RATE)
         if answering or self._buffer.speaking:
             self._idle.start = None
         elif self._idle.waiting:
             self._count_silence(before)
+
+    def _foresee(self) -> None:
+        """Tell of a pause, once, and of its end."""
+        pause, turns = self._buffer.pause, self._settings.turns
+        if self._foreseen is not None and (pause is None or pause.speech_end != self._foreseen):
+            self._foreseen = None
+            self._listener.resumed()
+        if pause is None or turns is None or self._foreseen is not None:
+            return
+        if pause.seconds >= turns.expecting_seconds:
+            self._foreseen = pause.speech_end
+            self._listener.foresee(self._buffer.turn(self._buffer.position), pause.speech_end)
 
     def _started(self, event: SpeechStarted) -> None:
         self._idle = _Idle()
@@ -135,7 +157,7 @@ class Hearing:
         self._put({"type": "input_audio_buffer.speech_stopped", **place})
         turns = self._settings.turns
         wants_answer = turns is not None and turns.create_response
-        self._listener.commit(Question(item_id, self._buffer.take(event.end), wants_answer))
+        self._listener.commit(Question(item_id, self._buffer.take(event.end), wants_answer, event.speech_end))
 
     def _count_silence(self, before: int) -> None:
         """Count what came since place `before` as silence, in sound and not by a clock: who sends none is not asked."""
