@@ -101,12 +101,12 @@ def test_a_spoken_answer_then_a_tool_call(model: AudioLanguageModel, tiny_tokeni
     assert head.scored.count(6562) == len(spoken_codes) + 1  # the first padding is chosen, the others follow from it
 
 
-def test_speech_is_told_group_by_group(model: AudioLanguageModel, tiny_tokenizer: Tokenizer) -> None:
+def test_speech_is_told_code_by_code(model: AudioLanguageModel, tiny_tokenizer: Tokenizer) -> None:
     special = tiny_tokenizer.special
     section = interleave([65, 66], list(range(8)), special)
     events, _, _ = answer(model, tiny_tokenizer, [*section, special.tts_end, special.eot], spoken=True)
     kinds = [type(event).__name__ for event in events]
-    assert kinds == ["TextDelta", "SpeechDelta", "TextDelta", "SpeechDelta", "Finished"]
+    assert kinds == ["TextDelta", *["SpeechDelta"] * 4, "TextDelta", *["SpeechDelta"] * 4, "Finished"]
 
 
 @pytest.mark.parametrize("raw", ["<tool_call>function\nclock\n{oops</tool_call>", "<tool_call>function\nclock\n{"])

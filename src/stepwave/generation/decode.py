@@ -1,6 +1,6 @@
 """The decode loop: a context in, typed events out, one token at a time.
 
-Text is held back until its characters are complete, speech is given in groups, a tool call as one request. The ids go
+Text is held back until its characters are complete, speech is given code by code, a tool call as one request. The ids go
 into the context as they are generated, so that the next turn needs nothing from here. Turning speech codes into sound
 is the business of `speak`, answering tool calls that of `dialogue`.
 """
@@ -90,7 +90,6 @@ class _Answer:
         self._generator = new_generator(settings.text)
         self._seen = self._history()
         self._words = WordStream(tokenizer)
-        self._codes: list[int] = []
         self._text_tokens = self._speech_tokens = 0
 
     def events(self) -> Iterator[Event]:
@@ -143,10 +142,7 @@ class _Answer:
         special = self._special
         if special.is_speech(token):
             self._speech_tokens += 1
-            self._codes.append(special.code(token))
-        if self._slots.slot == 0 and self._codes:
-            yield SpeechDelta(tuple(self._codes))
-            self._codes = []
+            yield SpeechDelta((special.code(token),))
         if not special.is_text(token):
             return
         self._text_tokens += 1
@@ -154,6 +150,4 @@ class _Answer:
 
     def _flush(self) -> Iterator[Event]:
         """What is still held back when the answer ends."""
-        if self._codes:
-            yield SpeechDelta(tuple(self._codes))
         yield from self._words.finish()

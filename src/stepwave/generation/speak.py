@@ -39,9 +39,10 @@ class SpeechStream(Protocol):
 class SpeakSettings:
     """How codes are gathered into chunks; 25 codes are a second of sound."""
 
-    chunks: tuple[int, ...] = (10, 5, 10, 15, 25)
+    chunks: tuple[int, ...] = (10, 5, 5, 8, 10, 15, 20, 25)
     """Codes in the first chunk, in the second, and so on; in the last and every later one. Of the first the detokenizer
-    still holds back about half, so the second is small: else that little sound would be over before the next."""
+    still holds back about half, so the next are small: they grow no faster than sound is ahead of being played where a
+    code takes two thirds of its 40 ms."""
     overlap: bool | None = None
     """Whether the detokenizer works in a thread of its own, while the next tokens are generated; None does so where
     PyTorch computes with several threads. The thread takes all of them but the one that generates."""

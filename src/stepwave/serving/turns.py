@@ -20,7 +20,7 @@ from stepwave.facts.errors import ServiceError
 
 _T = TypeVar("_T")
 
-AHEAD: Final = 16
+AHEAD: Final = 64
 """Events an answer may be ahead of whoever takes them."""
 _END: Final = object()
 

@@ -39,7 +39,7 @@ class TurnSettings:
     """Whether the start of a turn stops the answer under way."""
     idle_seconds: float | None = None
     """After so long without a turn the server speaks by itself; None for never."""
-    expecting_seconds: float = 0.15
+    expecting_seconds: float = 0.05
     """Silence within a turn after which its end is expected, so that an answer may be begun in advance."""
     starting_seconds: float = 0.1
     """Speech that starts a turn while nobody answers: shorter ones are clicks."""

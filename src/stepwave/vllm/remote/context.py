@@ -192,7 +192,6 @@ class _Answer:
         self._stop_ids = (self._special.eot, self._special.end_of_text) if ends is None else ends
         self._slots: Slots = follow(context.ids, self._special, settings.guards, settings.said)
         self._words = WordStream(tokenizer)
-        self._codes: list[int] = []
         self._text_tokens = self._speech_tokens = 0
 
     def events(self) -> Iterator[Event]:
@@ -204,8 +203,6 @@ class _Answer:
             asked = choosing.sampling_params(most, self._stop_ids, self._settings.text.seed)
             with closing(self._context.tokens(asked)) as tokens:
                 reason = yield from self._told(tokens, most)
-        if self._codes:
-            yield SpeechDelta(tuple(self._codes))
         yield from self._words.finish()
         yield Finished(reason, self._text_tokens, self._speech_tokens, time.perf_counter() - started)
 
@@ -238,10 +235,7 @@ class _Answer:
         special = self._special
         if special.is_speech(token):
             self._speech_tokens += 1
-            self._codes.append(special.code(token))
-        if self._slots.slot == 0 and self._codes:
-            yield SpeechDelta(tuple(self._codes))
-            self._codes = []
+            yield SpeechDelta((special.code(token),))
         if special.is_text(token):
             self._text_tokens += 1
             yield from self._words.push(token)
