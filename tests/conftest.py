@@ -22,6 +22,13 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 settings.register_profile("stepwave", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("stepwave")
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that hold slow tests, so that none of them keeps one process alone at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 TRAINING_TEXT = [
     "You are a helpful assistant.\n\nName three rivers. And in one word?",
     "What is said? It is a river. Please listen.\n\n\nThe speaker is calm.",

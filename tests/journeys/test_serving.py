@@ -23,7 +23,10 @@ from stepwave.signal.files import read_audio
 ROOT = Path(__file__).resolve().parents[2]
 QUESTION = ROOT / "examples" / "question.wav"
 FOLDER = nano_folders()[0]
-pytestmark = pytest.mark.skipif(not (FOLDER / "config.json").is_file(), reason=f"no weights at {FOLDER}")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (FOLDER / "config.json").is_file(), reason=f"no weights at {FOLDER}"),
+]
 
 
 @dataclass
