@@ -1,4 +1,5 @@
-"""`stepwave serve` with the stored nano as a process of its own, and the official client: asked, and stopped."""
+"""`stepwave serve` with the stored nano as a process of its own: asked in a browser and by the official client, and
+stopped."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import asyncio
 import base64
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +20,7 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 
 from stepwave.checkpoints.locate import nano_folders
-from stepwave.signal.files import read_audio
+from stepwave.signal.files import read_audio, write_audio
 
 ROOT = Path(__file__).resolve().parents[2]
 QUESTION = ROOT / "examples" / "question.wav"
@@ -63,6 +65,63 @@ def wait_until_ready(served: Served) -> None:
         model="nano", messages=[{"role": "user", "content": "Say yes."}], modalities=["text"], max_tokens=8
     )
     assert answer.choices[0].message.content is not None
+
+
+# Keeps what the page's player tells of the sound that it has played.
+WATCH = """
+window.played = [];
+window.AudioWorkletNode = class extends AudioWorkletNode {
+  constructor(context, name, options) {
+    super(context, name, options);
+    if (name === "playback") this.port.addEventListener("message", ({ data }) => {
+      if (data.type === "finished") window.played.push(data.played / context.sampleRate);
+    });
+  }
+};
+"""
+
+
+def test_somebody_talks_to_it_in_a_browser(served: Served, tmp_path: Path) -> None:
+    playwright = pytest.importorskip("playwright.async_api", reason="needs playwright: pip install -e '.[dev]'")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next((found for name in names if (found := shutil.which(name))), None)
+    if program is None:
+        pytest.skip(f"needs a browser, and none of {', '.join(names)} is installed")
+    wait_until_ready(served)
+    microphone = tmp_path / "microphone.wav"
+    write_audio(microphone, 0.3 * read_audio(QUESTION, sample_rate=48_000).samples, 48_000)
+    arguments = [
+        "--no-sandbox",
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-audio-capture={microphone}%noloop",
+    ]
+
+    async def talk() -> tuple[str, str, str, list[float]]:
+        async with playwright.async_playwright() as running:
+            browser = await running.chromium.launch(executable_path=program, args=arguments)
+            page = await browser.new_page(locale="en-GB")
+            page.set_default_timeout(120_000)
+            await page.add_init_script(WATCH)
+            await page.goto(served.page)
+            await page.wait_for_selector("#state[data-state=open]")
+            await page.check("input[name=mode][value=open]")
+            await page.click("#talk")
+            await page.wait_for_selector(".assistant .latency")
+            # The question is written down after its answer.
+            await page.wait_for_selector(".user .text:has-text('France')")
+            while not (played := await page.evaluate("window.played")):
+                await asyncio.sleep(0.1)
+            texts = [await page.inner_text(each) for each in (".user .text", ".assistant .text", ".latency")]
+            await page.screenshot(path=tmp_path / "page.png")
+            await browser.close()
+        return texts[0], texts[1], texts[2], played
+
+    asked, answered, latency, played = asyncio.run(asyncio.wait_for(talk(), 120))
+    assert asked.lower().strip(" ?.") == "what is the capital of france"
+    assert "Paris" in answered
+    assert re.fullmatch(r"First sound after \d+\.\d\d s", latency)
+    assert 0.5 < played[0] < 10
 
 
 def test_it_is_asked_by_voice_and_stopped_in_the_middle_of_an_answer(served: Served) -> None:
