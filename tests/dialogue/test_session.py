@@ -395,3 +395,9 @@ def test_going_back_past_what_was_changed_is_refused(session: Session, question:
     session.forget_oldest(0)
     with pytest.raises(ConfigError, match="changed"):
         session.go_back(mark)
+
+
+def test_what_is_kept_of_a_question_is_what_the_model_read_of_it(talker: Stepwave, question: Samples) -> None:
+    (heard,) = talker.engine.encode([question])
+    assert heard.grad_fn is None  # its graph would hold the encoder's activations
+    assert not heard.requires_grad

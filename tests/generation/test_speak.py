@@ -1,4 +1,6 @@
 from collections.abc import Iterator, Sequence
+from threading import Event as Signal
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -73,12 +75,29 @@ def test_what_goes_wrong_in_the_detokenizer_is_not_lost(overlap: bool) -> None:
         list(speak(answer(9), Broken(), SpeakSettings(overlap=overlap)))
 
 
-def test_a_listener_who_leaves_ends_the_thread() -> None:
-    stream = Echo()
+def test_for_a_listener_who_leaves_no_more_is_computed() -> None:
+    entered, leave = Signal(), Signal()
+
+    class Slow(Echo):
+        def push(self, codes: Sequence[int]) -> np.ndarray:
+            entered.set()
+            assert leave.wait(10)
+            return super().push(codes)
+
+    stream = Slow()
     events = speak(answer(50), stream, SpeakSettings((4,), overlap=True))
-    next(events)
-    events.close()  # type: ignore[attr-defined]
+    taken = [next(events) for _ in range(12)]
+    assert not any(isinstance(event, AudioDelta) for event in taken)
+    assert entered.wait(10)
+    closing = Thread(target=events.close)  # type: ignore[attr-defined]
+    closing.start()
+    leave.set()
+    closing.join(10)
+    assert not closing.is_alive()
+    assert len(stream.chunks) < 6  # of the six that waited
     assert not stream.finished
+    # The thread goes on with what others ask for.
+    assert samples(list(speak(answer(3), Echo(), SpeakSettings(overlap=True)))) == list(range(12))
 
 
 @pytest.mark.parametrize("chunks", [(), (0,), (10, -1)])

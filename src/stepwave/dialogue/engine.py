@@ -128,6 +128,7 @@ class LocalEngine(SpeechParts):
         """An empty conversation, with room for `capacity` positions before its cache grows; raises CheckpointError."""
         return LocalContext(self.language, self.tokenizer, capacity, self._prefixes)
 
+    @torch.inference_mode()  # else what is kept of a question would keep every activation of the encoder
     def encode(self, pieces: Sequence[Samples]) -> list[Tensor]:
         """Pieces of sound (16 kHz, [n], at most 25 s) -> one tensor [positions, h] each."""
         return self.language.encode(pieces)

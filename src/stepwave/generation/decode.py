@@ -1,8 +1,8 @@
 """The decode loop: a context in, typed events out, one token at a time.
 
-Text is held back until its characters are complete, speech is given code by code, a tool call as one request. The ids go
-into the context as they are generated, so that the next turn needs nothing from here. Turning speech codes into sound
-is the business of `speak`, answering tool calls that of `dialogue`.
+Text is held back until its characters are complete, speech is given code by code, a tool call as one request. The ids
+go into the context as they are generated, so that the next turn needs nothing from here. Turning speech codes into
+sound is the business of `speak`, answering tool calls that of `dialogue`.
 """
 
 from __future__ import annotations

@@ -7,12 +7,13 @@ cost less.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, repeat
-from queue import SimpleQueue
-from threading import Thread
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import torch
@@ -21,6 +22,9 @@ from numpy.typing import NDArray
 from stepwave.facts.errors import ConfigError
 from stepwave.facts.events import AudioDelta, Event, Finished, SpeechDelta
 from stepwave.facts.rates import OUTPUT_SAMPLE_RATE
+
+_DETOKENIZER: Final = ThreadPoolExecutor(1, "detokenizer")
+"""Makes the sound of all answers, a chunk each in turn: more threads would only share the same cores."""
 
 
 class SpeechStream(Protocol):
@@ -44,8 +48,8 @@ class SpeakSettings:
     still holds back about half, so the next are small: they grow no faster than sound is ahead of being played where a
     code takes two thirds of its 40 ms."""
     overlap: bool | None = None
-    """Whether the detokenizer works in a thread of its own, while the next tokens are generated; None does so where
-    PyTorch computes with several threads. The thread takes all of them but the one that generates."""
+    """Whether the detokenizer works in another thread, while the next tokens are generated; None does so where PyTorch
+    computes with several threads. It takes all of them but the one that generates."""
 
     def __post_init__(self) -> None:
         if not self.chunks or min(self.chunks) < 1:
@@ -103,57 +107,30 @@ def _in_turn(chunks: Iterable[Event | tuple[int, ...] | None], stream: SpeechStr
             yield item
 
 
-class _Worker(Thread):
-    """Feeds a stream from one queue and puts the samples, or what went wrong, into another; None ends both."""
-
-    def __init__(self, stream: SpeechStream) -> None:
-        super().__init__(name="detokenizer", daemon=True)
-        self._stream = stream
-        self.codes: SimpleQueue[tuple[int, ...] | None] = SimpleQueue()
-        self.sound: SimpleQueue[NDArray[np.float32] | Exception | None] = SimpleQueue()
-        self.abandoned = False
-        self._threads = max(1, torch.get_num_threads() - 1)
-
-    def run(self) -> None:
-        torch.set_num_threads(self._threads)  # of this thread alone
-        try:
-            while (codes := self.codes.get()) is not None:
-                self.sound.put(self._stream.push(codes))
-            if not self.abandoned:
-                self.sound.put(self._stream.finish())
-        except Exception as error:  # raised again where the sound is taken out
-            self.sound.put(error)
-        self.sound.put(None)
-
-
 def _overlapped(chunks: Iterable[Event | tuple[int, ...] | None], stream: SpeechStream) -> Iterator[Event]:
-    worker = _Worker(stream)
-    worker.start()
-    ended = False
+    threads = max(1, torch.get_num_threads() - 1)
+    waiting: deque[Future[NDArray[np.float32]]] = deque()
     try:
         for item in chunks:
             if item is None:
-                worker.codes.put(None)
-                ended = True
-                yield from _drain(worker, wait=True)
+                waiting.append(_DETOKENIZER.submit(_computed, threads, stream.finish))
+                yield from _drain(waiting, wait_for_all=True)
             elif isinstance(item, tuple):
-                worker.codes.put(item)
+                waiting.append(_DETOKENIZER.submit(_computed, threads, partial(stream.push, item)))
             else:
                 yield item
-                yield from _drain(worker, wait=False)
+                yield from _drain(waiting, wait_for_all=False)
     finally:
-        if not ended:  # the caller stopped listening: let the thread end without computing what nobody hears
-            worker.abandoned = True
-            worker.codes.put(None)
-        worker.join()
+        # Where the caller stopped listening, what nobody hears is not computed.
+        wait([future for future in waiting if not future.cancel()])
 
 
-def _drain(worker: _Worker, *, wait: bool) -> Iterator[Event]:
-    """Sound that is ready; with `wait` everything up to the end."""
-    while wait or not worker.sound.empty():
-        samples = worker.sound.get()
-        if isinstance(samples, Exception):
-            raise samples
-        if samples is None:
-            return
-        yield from _sound(samples)
+def _computed(threads: int, make: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+    torch.set_num_threads(threads)  # of this thread alone
+    return make()
+
+
+def _drain(waiting: deque[Future[NDArray[np.float32]]], *, wait_for_all: bool) -> Iterator[Event]:
+    """Sound that is ready, in order. Raises what went wrong with it."""
+    while waiting and (wait_for_all or waiting[0].done()):
+        yield from _sound(waiting.popleft().result())
