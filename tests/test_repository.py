@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("models/**/*.md"), *ROOT.glob("examples/**/*.md")]
 )
-SOURCES = [path for folder in ("src", "tests", "recipes") for path in (ROOT / folder).rglob("*.py")]
+SOURCES = [path for folder in ("src", "tests", "recipes", "examples") for path in (ROOT / folder).rglob("*.py")]
 LARGEST_FILE = 50 * 1024 * 1024
 LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?[^)]*\)|(?:src|href|srcset)=\"([^\"]+)\"")
 HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*$", re.MULTILINE)
