@@ -23,11 +23,16 @@ from numpy.typing import NDArray
 Floats: TypeAlias = NDArray[np.float32]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-_compiled = cast(
-    "Callable[[_Function], _Function]",
+
+
+def _compiled(function: _Function) -> _Function:
     # Sums may be reordered, so that they are computed eight at a time; nothing else of IEEE arithmetic is given up.
-    njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"}),
-)
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract"}}
+    try:
+        return cast(_Function, njit(cache=True, **options)(function))
+    except RuntimeError:  # nowhere to keep it: each process compiles it anew
+        return cast(_Function, njit(**options)(function))
+
 
 _ZERO: Final = np.float32(0)
 _ONE: Final = np.float32(1)
