@@ -70,6 +70,7 @@ def serve(
 
     need_server()
     from stepwave.serving.config import ServerConfig
+    from stepwave.serving.memory import give_back_what_is_freed
     from stepwave.serving.run import listen
     from stepwave.serving.run import serve as run
     from stepwave.serving.service import Service
@@ -81,6 +82,7 @@ def serve(
         raise typer.BadParameter("--engine vllm and --url belong together; give both or neither")
     key = None if no_token else token or secrets.token_urlsafe(24)
     config = ServerConfig(host, port, key, model_name=model, most_sessions=sessions)
+    give_back_what_is_freed()
     with listen(config) as listening:
         with Steps() as steps:
             steps.now(f"opening {model}")
