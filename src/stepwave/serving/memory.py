@@ -33,8 +33,8 @@ class Memory:
 def give_back_what_is_freed() -> None:
     """Have the C library give large blocks back and share the others among threads; without effect but on glibc.
 
-    By itself it learns from each large block that is freed to keep the next: conversations come and go, their caches grow
-    by doubling, and what lies between them is never used again.
+    By itself it learns from each large block that is freed to keep the next: conversations come and go, their caches
+    grow by doubling, and what lies between them is never used again.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform.startswith("linux") else None
     if mallopt is not None:
