@@ -401,3 +401,18 @@ def test_what_is_kept_of_a_question_is_what_the_model_read_of_it(talker: Stepwav
     (heard,) = talker.engine.encode([question])
     assert heard.grad_fn is None  # its graph would hold the encoder's activations
     assert not heard.requires_grad
+
+
+def test_a_closed_session_holds_nothing_and_begins_anew(talker: Stepwave, question: Samples) -> None:
+    closed, fresh = talker.session(seed=1), talker.session(seed=1)
+    events = closed.stream(noise(0.7), max_seconds=0.5)
+    next(events)
+    with pytest.raises(ConfigError, match="still answering"):
+        closed.close()
+    events.close()  # type: ignore[attr-defined]
+    closed.close()
+    assert closed.ids == []
+    for session in (closed, fresh):
+        list(session.stream(question, max_seconds=0.5))
+    assert closed.ids == fresh.ids
+    assert closed.turns == 1

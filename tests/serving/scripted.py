@@ -71,6 +71,9 @@ class ScriptedSession:
         self._script = self.scripts.popleft()
         return self._play(self._script)
 
+    def close(self) -> None:
+        self.ids.clear()
+
     def mark(self) -> tuple[int, int, int]:
         return len(self.heard), len(self.asked), len(self.told)
 

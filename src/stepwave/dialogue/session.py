@@ -145,6 +145,17 @@ class Session:
         seconds = max_seconds or self._engine.profile.longest_answer_seconds
         return self._answer(new, prompt, self._settings(seconds, spoken, sound is not None), sound, interrupted)
 
+    def close(self) -> None:
+        """Forget the conversation and give its memory back; raises ConfigError while answering.
+
+        Without it that happens when the last reference goes, and where references go in circles, much later.
+        """
+        if self._answering:
+            raise ConfigError("the session is still answering; take or close the last answer's events first")
+        self._context = self._engine.context(capacity=1)
+        self._waiting, self._question, self._exchanges = [], ([], []), []
+        self._answer_start, self._head, self._turns = None, 0, 0
+
     def mark(self) -> Mark:
         """Where the conversation stands, for `go_back`."""
         return Mark(

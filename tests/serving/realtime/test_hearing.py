@@ -135,4 +135,4 @@ def test_a_pause_and_its_end_are_told_once(service: Service, spoken_question: Sa
     assert question.speech_end == second[1] > first[1]
     # What is foreseen is the question but for the rest of the silence.
     missing = len(question.samples) - second[0]
-    assert 0.8 <= missing / 16_000 <= 0.9
+    assert missing / 16_000 == pytest.approx(1.0 - TurnSettings().expecting_seconds, abs=0.07)

@@ -333,7 +333,8 @@ def test_places_count_from_the_start_of_the_session(tiny_talker: Stepwave, spoke
         seconds = len(spoken_question) / 24_000
         part = talker.sessions[0].heard[0].content[0]
         assert isinstance(part, AudioPart)
-        assert len(part.samples) / 16_000 == pytest.approx(seconds + 0.5, abs=0.4)
+        # With half a second of silence, or less where the answer was begun in it.
+        assert seconds - 0.2 <= len(part.samples) / 16_000 <= seconds + 0.9
 
     with running(talker) as server:
         run(server, talk)

@@ -172,6 +172,7 @@ class Conversation:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._session.close()  # this object and its parts know each other, so it may stay in memory for long
 
     async def _do(self, event: ClientEvent) -> None:
         if not isinstance(event, Append):
