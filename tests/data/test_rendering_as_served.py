@@ -10,7 +10,7 @@ from stepwave.data.examples import IGNORED, Example
 from stepwave.data.records import Call, Clip, Kind, Record, Turn
 from stepwave.data.rendering import Renderer
 from stepwave.dialogue import tasks
-from stepwave.dialogue.engine import LocalEngine
+from stepwave.dialogue.engine import LocalContext, LocalEngine
 from stepwave.dialogue.stepwave import Stepwave
 from stepwave.facts.conversation import AudioPart, Message, TextPart
 from stepwave.facts.rates import piece_lengths, placeholders
@@ -44,12 +44,13 @@ def renderer(talker: Stepwave) -> Renderer:
 def contexts(monkeypatch: pytest.MonkeyPatch) -> list[Context]:
     """Contexts that single tasks have opened."""
     opened: list[Context] = []
+    open_one = LocalEngine.context
 
-    def remembered(*arguments: object, **named: object) -> Context:
-        opened.append(Context(*arguments, **named))  # type: ignore[arg-type]
-        return opened[-1]
+    def remembered(engine: LocalEngine, capacity: int = 512) -> LocalContext:
+        opened.append(context := open_one(engine, capacity))
+        return context
 
-    monkeypatch.setattr(tasks, "Context", remembered)
+    monkeypatch.setattr(LocalEngine, "context", remembered)
     return opened
 
 
