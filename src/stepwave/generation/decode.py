@@ -110,7 +110,7 @@ class _Answer:
             yield from self._tell(token)
             if self._slots.over:
                 break
-        yield from self._flush()
+        yield from self._words.finish()
         seconds = time.perf_counter() - started
         yield Finished(reason, self._text_tokens, self._speech_tokens, seconds)
 
@@ -143,11 +143,6 @@ class _Answer:
         if special.is_speech(token):
             self._speech_tokens += 1
             yield SpeechDelta((special.code(token),))
-        if not special.is_text(token):
-            return
-        self._text_tokens += 1
-        yield from self._words.push(token)
-
-    def _flush(self) -> Iterator[Event]:
-        """What is still held back when the answer ends."""
-        yield from self._words.finish()
+        if special.is_text(token):
+            self._text_tokens += 1
+            yield from self._words.push(token)
