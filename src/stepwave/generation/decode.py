@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from stepwave.facts.errors import ConfigError
-from stepwave.facts.events import Event, Finished, FinishReason, SpeechDelta
+from stepwave.facts.events import Event, Finished, FinishReason
 from stepwave.generation.context import Context
 from stepwave.generation.sampling import MINUS_INFINITY, SamplingSettings, choose, new_generator
 from stepwave.generation.slots import Guards, Slots, follow
-from stepwave.generation.words import WordStream
+from stepwave.generation.words import TokenEvents
 from stepwave.text.tokenizer import Tokenizer
 
 
@@ -89,8 +89,7 @@ class _Answer:
         self._slots: Slots = follow(context.ids, self._special, settings.guards, settings.said)
         self._generator = new_generator(settings.text)
         self._seen = self._history()
-        self._words = WordStream(tokenizer)
-        self._text_tokens = self._speech_tokens = 0
+        self._told = TokenEvents(tokenizer)
 
     def events(self) -> Iterator[Event]:
         started = time.perf_counter()
@@ -107,12 +106,12 @@ class _Answer:
                 reason = "length" if self._slots.runaway else "stop"
                 break
             self._slots.push(token)
-            yield from self._tell(token)
+            yield from self._told.push(token)
             if self._slots.over:
                 break
-        yield from self._words.finish()
+        yield from self._told.finish()
         seconds = time.perf_counter() - started
-        yield Finished(reason, self._text_tokens, self._speech_tokens, seconds)
+        yield Finished(reason, self._told.text_tokens, self._told.speech_tokens, seconds)
 
     def _next(self) -> int:
         choice = self._slots.choice()
@@ -137,12 +136,3 @@ class _Answer:
         seen = torch.zeros(1, self._context.model.decoder.config.vocab_size, dtype=torch.bool)
         seen[0, torch.tensor(self._context.ids, dtype=torch.long)] = True
         return seen
-
-    def _tell(self, token: int) -> Iterator[Event]:
-        special = self._special
-        if special.is_speech(token):
-            self._speech_tokens += 1
-            yield SpeechDelta((special.code(token),))
-        if special.is_text(token):
-            self._text_tokens += 1
-            yield from self._words.push(token)

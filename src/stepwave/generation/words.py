@@ -1,10 +1,10 @@
-"""Text ids of an answer as events: text as soon as its characters are complete, a tool call as one request."""
+"""Ids of an answer as events: text once its characters are complete, a call as one request, speech code by code."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stepwave.facts.events import TextDelta, ToolCallRequest
+from stepwave.facts.events import Event, SpeechDelta, TextDelta, ToolCallRequest
 from stepwave.text.markup import ToolCall, parse_tool_calls
 from stepwave.text.tokenizer import Tokenizer
 
@@ -47,3 +47,26 @@ class WordStream:
                 yield ToolCallRequest(part.name, part.arguments_json)
             else:
                 yield ToolCallRequest(part.name or "", part.raw)
+
+
+class TokenEvents:
+    """Reads all ids of one answer, one after the other, and counts them; padding and marks say nothing."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._special = tokenizer.special
+        self._words = WordStream(tokenizer)
+        self.text_tokens = 0
+        self.speech_tokens = 0
+
+    def push(self, token: int) -> Iterator[Event]:
+        """What the next id is or completes."""
+        if self._special.is_speech(token):
+            self.speech_tokens += 1
+            yield SpeechDelta((self._special.code(token),))
+        if self._special.is_text(token):
+            self.text_tokens += 1
+            yield from self._words.push(token)
+
+    def finish(self) -> Iterator[Event]:
+        """What is still held back when the answer ends."""
+        yield from self._words.finish()

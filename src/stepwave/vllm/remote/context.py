@@ -18,11 +18,11 @@ from typing import Any, Final
 import soundfile
 
 from stepwave.facts.errors import ConfigError, ServiceError, TemplateError
-from stepwave.facts.events import Event, Finished, FinishReason, SpeechDelta
+from stepwave.facts.events import Event, Finished, FinishReason
 from stepwave.facts.rates import INPUT_SAMPLE_RATE, placeholders
 from stepwave.generation.decode import DecodeSettings
 from stepwave.generation.slots import Choice, Slots, follow
-from stepwave.generation.words import WordStream
+from stepwave.generation.words import TokenEvents
 from stepwave.signal.resample import Samples
 from stepwave.text.template import Prompt
 from stepwave.text.tokenizer import Tokenizer
@@ -191,8 +191,7 @@ class _Answer:
         ends = settings.stop_ids
         self._stop_ids = (self._special.eot, self._special.end_of_text) if ends is None else ends
         self._slots: Slots = follow(context.ids, self._special, settings.guards, settings.said)
-        self._words = WordStream(tokenizer)
-        self._text_tokens = self._speech_tokens = 0
+        self._tokens = TokenEvents(tokenizer)
 
     def events(self) -> Iterator[Event]:
         started = time.perf_counter()
@@ -203,8 +202,8 @@ class _Answer:
             asked = choosing.sampling_params(most, self._stop_ids, self._settings.text.seed)
             with closing(self._context.tokens(asked)) as tokens:
                 reason = yield from self._told(tokens, most)
-        yield from self._words.finish()
-        yield Finished(reason, self._text_tokens, self._speech_tokens, time.perf_counter() - started)
+        yield from self._tokens.finish()
+        yield Finished(reason, self._tokens.text_tokens, self._tokens.speech_tokens, time.perf_counter() - started)
 
     def _told(self, tokens: Iterator[int], most: int) -> Generator[Event, None, FinishReason]:
         for _ in range(most):
@@ -218,7 +217,7 @@ class _Answer:
             if token in self._stop_ids:
                 return "length" if self._slots.runaway else "stop"
             self._slots.push(token)
-            yield from self._tell(token)
+            yield from self._tokens.push(token)
             if self._slots.over:
                 break
         return "length"
@@ -230,15 +229,6 @@ class _Answer:
                 f"the server wrote token {token} where no answer has it; start vLLM with "
                 "--logits-processors stepwave.vllm.pattern:SpokenPattern, of this version of Stepwave"
             )
-
-    def _tell(self, token: int) -> Iterator[Event]:
-        special = self._special
-        if special.is_speech(token):
-            self._speech_tokens += 1
-            yield SpeechDelta((special.code(token),))
-        if special.is_text(token):
-            self._text_tokens += 1
-            yield from self._words.push(token)
 
 
 def _may_come(choice: Choice, token: int) -> bool:
