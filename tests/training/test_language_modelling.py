@@ -18,6 +18,7 @@ from stepwave.facts.errors import ConfigError, DataError, TrainingError
 from stepwave.training.building import build_language_modelling, write_run
 from stepwave.training.greedy import greedy_answers
 from stepwave.training.language_modelling import LanguageModelling, label_counts
+from stepwave.training.language_run import Checks
 from stepwave.training.parallel import Ranks
 from stepwave.training.run import Run, find_recipes
 from stepwave.training.stages import Rates
@@ -256,3 +257,20 @@ def test_what_it_would_write_is_compared_in_words(tiny_runs: Path) -> None:
     with torch.no_grad():
         experiment.model.decoder.model.norm.weight.zero_()
     assert experiment.validate()["word_error_asr"] >= 100.0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="on a CPU torch.compile needs a C++ compiler")
+@pytest.mark.filterwarnings("default")  # PyTorch's compiler warns of what it does itself
+def test_compiled_blocks_learn_the_same(tiny_runs: Path) -> None:
+    compiled_runs = tiny_runs.parent / "compiled"
+    shutil.copytree(tiny_runs, compiled_runs)
+    torch._dynamo.utils.counters.clear()
+    for folder in (tiny_runs, compiled_runs):
+        language = recipe("tiny_lora", folder).language
+        assert language is not None
+        run = Run.of_language("tiny_lora", replace(language, checks=Checks(())), folder, 100, 100, 1)
+        config = replace(run.config, steps=3, precision="float32", compile=folder == compiled_runs)
+        train(replace(run, config=config), folder)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0, "nothing was compiled"
+    assert losses(compiled_runs, "tiny_lora") == pytest.approx(losses(tiny_runs, "tiny_lora"), abs=1e-5)

@@ -216,8 +216,8 @@ class Decoder(nn.Module):
         return self.model.embed_tokens if self.lm_head is None else self.lm_head
 
     def embed(self, ids: Tensor) -> Tensor:
-        """Ids [b, s] -> embeddings [b, s, h]."""
-        result: Tensor = self.model.embed_tokens(ids)
+        """Ids [b, s] -> embeddings [b, s, h], as precise as the norms: rows may be stored in less."""
+        result: Tensor = self.model.embed_tokens(ids).to(self.model.norm.weight.dtype)
         return result
 
     def new_cache(self, rows: int = 1, capacity: int = 256) -> KVCache:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import torch
+
 from stepwave.facts.errors import ConfigError
 from stepwave.training.building import build_language_modelling
 from stepwave.training.config import TrainConfig
@@ -22,10 +24,18 @@ class Run:
     """Everything that a trainer needs. Making one reads nothing; `build` does."""
 
     config: TrainConfig
-    build: Callable[[], Experiment]
+    make: Callable[[], Experiment]
     """Loads modules and material."""
     language: LanguageRun | None = None
     """What a stage of the speech language model is told."""
+
+    def build(self) -> Experiment:
+        """Load modules and material; what begins at random (LoRA, an adaptor from nothing) begins the same each time.
+
+        Raises what `make` raises.
+        """
+        torch.manual_seed(self.config.seed)
+        return self.make()
 
     @classmethod
     def of_language(
@@ -39,7 +49,7 @@ class Run:
         """The same stage from another model or run."""
         assert self.language is not None
         language = replace(self.language, start=start)
-        return replace(self, language=language, build=partial(build_language_modelling, language, runs))
+        return replace(self, language=language, make=partial(build_language_modelling, language, runs))
 
 
 def find_recipes(folder: Path) -> dict[str, Recipe]:

@@ -102,7 +102,6 @@ class SpeechLanguageModel(nn.Module):
             embeddings = embeddings + 0.0 * self.adaptor(silence).sum()
         for group in batch.sounds:
             heard: Tensor = self.adaptor(self._frames(group))
-            # In float32 as the residual stream is, whatever the adaptor computed in.
             taken = heard[group.sources[0], group.sources[1]].to(embeddings.dtype)
             embeddings = embeddings.index_put((group.rows[0], group.rows[1]), taken)
         return embeddings
