@@ -87,6 +87,8 @@ class HearingModel(nn.Module):
 class EncoderTraining(Experiment):
     """The experiment; the module's encoder is under `encoder.` in checkpoints, whole, its frozen layers included."""
 
+    divisible = True
+
     def __init__(
         self,
         encoder: AudioEncoder,

@@ -45,6 +45,9 @@ class Losses:
 class Experiment(ABC):
     """What is trained. One that a single process trains needs to define the abstract methods alone."""
 
+    divisible: bool = False
+    """Whether several processes can train it together; `place` then divides it among them."""
+
     @abstractmethod
     def module(self) -> nn.Module:
         """Everything whose weights a checkpoint must hold; what needs no gradient is left out of it."""
@@ -70,12 +73,10 @@ class Experiment(ABC):
         """Figures on held-out material."""
 
     def place(self, ranks: Ranks, half: bool, compiled: bool) -> None:
-        """Move the modules to their device and divide them among processes.
+        """Move the modules to their device and, if `divisible`, divide them among processes.
 
         `half`: computed in bfloat16; `compiled`: what runs often is to go through `torch.compile`.
         """
-        if ranks.data_world > 1:
-            raise NotImplementedError
         self.module().to(ranks.device)
         if compiled:
             self.module().compile()

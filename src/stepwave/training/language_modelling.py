@@ -32,6 +32,7 @@ class LanguageModelling(Experiment):
         feeder: opens training data and checks once it is known which of how many processes this is.
     """
 
+    divisible = True
     loader: Loader
     checks: Mapping[str, Sequence[Batch]]
 

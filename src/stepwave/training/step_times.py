@@ -89,7 +89,7 @@ class _Watched(Experiment):
     """An experiment as it is, with marks where a batch has come and where a loss is computed."""
 
     def __init__(self, inner: Experiment, watch: Stopwatch) -> None:
-        self.inner, self.watch = inner, watch
+        self.inner, self.watch, self.divisible = inner, watch, inner.divisible
         self.last: Any = None
 
     def module(self) -> nn.Module:

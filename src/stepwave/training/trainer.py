@@ -34,12 +34,11 @@ class Trainer:
         self.folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
         self.half = computed_in(config.precision, self.ranks.device) is torch.bfloat16
-        try:
-            experiment.place(self.ranks, self.half, config.compile)
-        except NotImplementedError:
+        if self.ranks.data_world > 1 and not experiment.divisible:
             raise ConfigError(
                 f"{config.name} is trained by one process, {self.ranks.data_world} came; start it without torchrun"
-            ) from None
+            )
+        experiment.place(self.ranks, self.half, config.compile)
         self.groups = experiment.parameters()
         self.optimisers = {
             name: _optimiser(parameters, config.optimisers[name]) for name, parameters in self.groups.items()

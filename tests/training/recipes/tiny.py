@@ -39,9 +39,10 @@ def tiny_4(folder: Path, device: str) -> Run:
 
 
 def tiny_sft(folder: Path, device: str) -> Run:
-    """Fine-tuning: tools and questions too."""
+    """Fine-tuning: tools and questions too. Computed as recipes usually are, in bfloat16 where the processor has it."""
     rates = {part: Rates(3e-3, 1e-3) for part in EVERYTHING}
-    return _run(folder, "tiny_sft", "tiny_4", rates, qa=1, tools=1, conversation=1)
+    run = _run(folder, "tiny_sft", "tiny_4", rates, qa=1, tools=1, conversation=1)
+    return replace(run, config=replace(run.config, precision="bfloat16"))
 
 
 def tiny_lora(folder: Path, device: str) -> Run:
@@ -54,7 +55,7 @@ def tiny_tensor_parallel(folder: Path, device: str) -> Run:
     """`tiny_4` with every block split between two processes."""
     run = tiny_4(folder, device)
     assert run.language is not None
-    return Run.of_language("tiny_tensor_parallel", replace(run.language, tensor_parallel=2), folder, 6, 100, 1)
+    return _exactly("tiny_tensor_parallel", replace(run.language, tensor_parallel=2), folder)
 
 
 def tiny_unpacked(folder: Path, device: str) -> Run:
@@ -62,7 +63,7 @@ def tiny_unpacked(folder: Path, device: str) -> Run:
     run = tiny_1(folder, device)
     assert run.language is not None
     feeding = replace(run.language.feeding, packed=False)
-    return Run.of_language("tiny_unpacked", replace(run.language, feeding=feeding), folder, 6, 100, 1)
+    return _exactly("tiny_unpacked", replace(run.language, feeding=feeding), folder)
 
 
 def tiny_endless(folder: Path, device: str) -> Run:
@@ -70,7 +71,7 @@ def tiny_endless(folder: Path, device: str) -> Run:
     run = tiny_1(folder, device)
     assert run.language is not None
     stage, feeding = replace(run.language.stage, steps=100_000), replace(run.language.feeding, workers=1)
-    return Run.of_language("tiny_endless", replace(run.language, stage=stage, feeding=feeding), folder, 10**6, 10**6, 1)
+    return _exactly("tiny_endless", replace(run.language, stage=stage, feeding=feeding), folder, never=10**6)
 
 
 def _run(folder: Path, name: str, start: str, rates: dict, lora: LoraConfig | None = None, **weights: float) -> Run:
@@ -92,4 +93,10 @@ def _run(folder: Path, name: str, start: str, rates: dict, lora: LoraConfig | No
         shared_digits="embedding" in rates,
         recompute="embedding" in rates,
     )
-    return Run.of_language(name, language, folder, save_every=6, validate_every=100, log_every=1)
+    return _exactly(name, language, folder)
+
+
+def _exactly(name: str, language: LanguageRun, folder: Path, never: int = 0) -> Run:
+    """Computed in float32 even where the processor has bfloat16: figures of two runs are compared."""
+    run = Run.of_language(name, language, folder, save_every=never or 6, validate_every=never or 100, log_every=1)
+    return replace(run, config=replace(run.config, precision="float32"))
