@@ -3,7 +3,7 @@
 The report says that the encoder is "pretrained on various speech and audio understanding tasks including ASR, speaker
 age and gender prediction, audio event detection", that it gives 25 frames a second and stays frozen afterwards. Where
 it starts, how long it learns, on how much and at which rate is not said: every such figure here is ours. Making a run
-reads nothing. `training.encoder_tasks.trained_encoder` loads what came of it, without the heads.
+reads nothing. `training.encoder.tasks.trained_encoder` loads what came of it, without the heads.
 """
 
 from collections.abc import Iterable, Iterator
@@ -77,9 +77,9 @@ def _paper_experiment(folder: Path) -> Experiment:
     from stepwave.data.manifests import read_manifest
     from stepwave.facts.errors import DataError
     from stepwave.models.encoder import MINI_ENCODER, AudioEncoder
-    from stepwave.training.ctc_labels import CtcLabels
-    from stepwave.training.encoder_items import EncoderItems
-    from stepwave.training.encoder_tasks import EncoderPlan, EncoderTraining
+    from stepwave.training.encoder.ctc_labels import CtcLabels
+    from stepwave.training.encoder.items import EncoderItems
+    from stepwave.training.encoder.tasks import EncoderPlan, EncoderTraining
 
     start = read_whisper(folder / "starting" / WHISPER_LARGE)
     encoder = AudioEncoder(MINI_ENCODER)
@@ -102,9 +102,9 @@ def _nano_experiment(folder: Path) -> Experiment:
     from stepwave.data.held_out import read_held_out
     from stepwave.data.manifests import read_manifest
     from stepwave.models.encoder import WHISPER_BASE, AudioEncoder
-    from stepwave.training.ctc_labels import CtcLabels
-    from stepwave.training.encoder_items import EncoderItems
-    from stepwave.training.encoder_tasks import EncoderPlan, EncoderTraining
+    from stepwave.training.encoder.ctc_labels import CtcLabels
+    from stepwave.training.encoder.items import EncoderItems
+    from stepwave.training.encoder.tasks import EncoderPlan, EncoderTraining
 
     start = read_whisper(folder / "starting" / "whisper-base")
     encoder = AudioEncoder(WHISPER_BASE)

@@ -9,9 +9,9 @@ from typing import Final
 
 from stepwave.data.records import Kind
 from stepwave.data.sources.contract import SourceConfig
-from stepwave.training.language_run import Checks, Feeding, LanguageRun, LossSettings
+from stepwave.training.language.run import Checks, Feeding, LanguageRun, LossSettings
+from stepwave.training.language.stages import Portion, Rates, Stage
 from stepwave.training.run import Run
-from stepwave.training.stages import Portion, Rates, Stage
 
 SEQUENCE: Final = 1_000
 """Positions of a packed sequence; the report has 8,192 and 16,384. With hours of speech it is steps that count."""

@@ -28,17 +28,17 @@ from stepwave.models.vocoder import Vocoder, VocoderConfig
 from stepwave.models.whisper_decoder import WhisperDecoder, WhisperDecoderConfig
 from stepwave.prepare.corpus import ASSISTANT
 from stepwave.prepare.nano import MIXES
-from stepwave.training.adaptor_alignment import AdaptorAlignment, AlignmentItem
 from stepwave.training.config import OptimiserConfig, TrainConfig
 from stepwave.training.experiment import Experiment
-from stepwave.training.flow import FlowTraining
-from stepwave.training.language_start import smollm2_start, stored_language
-from stepwave.training.part_start import is_stored, load_stored
+from stepwave.training.language.smollm2 import smollm2_start, stored_language
+from stepwave.training.language.speech_start import start_code_embeddings
+from stepwave.training.parts.adaptor import AdaptorAlignment, AlignmentItem
+from stepwave.training.parts.flow import FlowTraining
+from stepwave.training.parts.speech_tokenizer import SpeechTokenizerTraining, TokenizerItem, TokenizerPlan
+from stepwave.training.parts.spelling import spell
+from stepwave.training.parts.start import is_stored, load_stored
+from stepwave.training.parts.vocoder import VocoderPlan, VocoderTraining
 from stepwave.training.run import Run
-from stepwave.training.speech_start import start_code_embeddings
-from stepwave.training.speech_tokenizer import SpeechTokenizerTraining, TokenizerItem, TokenizerPlan
-from stepwave.training.spelling import spell
-from stepwave.training.vocoder import VocoderPlan, VocoderTraining
 
 STORED: Final = Path("models/nano")
 """The model that runs start from, if it is there."""

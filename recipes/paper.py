@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from stepwave.training.language_run import Feeding, LanguageRun
+from stepwave.training.language.run import Feeding, LanguageRun
+from stepwave.training.language.stages import Portion, Rates, Stage
 from stepwave.training.run import Run
-from stepwave.training.stages import Portion, Rates, Stage
 
 BILLION: Final = 1e9
 TOKENS_PER_STEP: Final = 8_388_608

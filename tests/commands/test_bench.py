@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
+from stepwave.training.bench.peaks import Peak
 from stepwave.training.memory import KEEP
-from stepwave.training.peaks import Peak
 
 Program = Callable[..., Any]
 QUICK = ("bench", "train", "--device", "cpu", "--steps", "2", "--warmup", "0")
@@ -20,7 +20,7 @@ def _here(monkeypatch: pytest.MonkeyPatch) -> None:
     # With these set the command does not start itself anew.
     for name, value in KEEP.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("stepwave.training.benchmark.find_peak", lambda device, dtype: Peak(1e12, measured=True))
+    monkeypatch.setattr("stepwave.training.bench.measuring.find_peak", lambda device, dtype: Peak(1e12, measured=True))
 
 
 def test_people_see_tables(program: Program) -> None:

@@ -25,7 +25,7 @@ def _in_a_folder_with_recordings(tiny_nano: Path, tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     for name, value in KEEP.items():  # else the program would start itself anew
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("stepwave.training.own_model.use_threads", lambda count: None)
+    monkeypatch.setattr("stepwave.training.finetuning.own_model.use_threads", lambda count: None)
     shutil.copytree(tiny_nano, "tiny")
     save_profile(Path("tiny"), replace(NANO, longest_reading=8))
     samples = read_audio(QUESTION, sample_rate=16_000).samples

@@ -17,10 +17,10 @@ from stepwave.checkpoints.reader import Placement
 from stepwave.checkpoints.runs import RUN
 from stepwave.models.adaptor import AdaptorConfig
 from stepwave.models.decoder import Decoder
-from stepwave.training import lora
-from stepwave.training.lora import LoraConfig
+from stepwave.training.language import lora
+from stepwave.training.language.lora import LoraConfig
+from stepwave.training.language.speech_rows import SharedDigits
 from stepwave.training.parallel import Ranks
-from stepwave.training.speech_rows import SharedDigits
 from stepwave.training.state import Checkpoints
 
 from ..checkpoints import released

@@ -18,19 +18,19 @@ from stepwave.data.collating import Batch, collate
 from stepwave.data.documents import Document, DocumentReader
 from stepwave.facts.errors import ConfigError, TrainingError
 from stepwave.models.encoder import EncoderConfig
-from stepwave.training.batch_flops import batch_flops, document_lengths, mean_length, sizes_of_model
-from stepwave.training.benchmark import Length, Measurements, measure
-from stepwave.training.benchmark_figures import as_json, comparison, figures_of, sections_of
-from stepwave.training.benchmark_plan import Changes, Plan, plan_recipe, plan_shape, variants
+from stepwave.training.bench.figures import as_json, comparison, figures_of, sections_of
+from stepwave.training.bench.made_up import MadeUpDocuments, shape_of
+from stepwave.training.bench.measuring import Length, Measurements, measure
+from stepwave.training.bench.peaks import Peak, listed_peak, measured_peak
+from stepwave.training.bench.plan import Changes, Plan, plan_recipe, plan_shape, variants
+from stepwave.training.bench.step_times import WatchedTrainer
 from stepwave.training.config import OptimiserConfig, TrainConfig
-from stepwave.training.estimates import attention_flops
+from stepwave.training.estimates.batch import batch_flops, document_lengths, mean_length, sizes_of_model
+from stepwave.training.estimates.computation import attention_flops
 from stepwave.training.experiment import Experiment, Losses
-from stepwave.training.language_modelling import LanguageModelling
-from stepwave.training.made_up import MadeUpDocuments, shape_of
+from stepwave.training.language.modelling import LanguageModelling
 from stepwave.training.parallel import Ranks
-from stepwave.training.peaks import Peak, listed_peak, measured_peak
 from stepwave.training.run import Run, find_recipes
-from stepwave.training.step_times import WatchedTrainer
 
 RECIPES = Path(__file__).resolve().parent / "recipes"
 TINY = shape_of("tiny", layers=1, full_head=False)
@@ -85,7 +85,7 @@ SLOW = TrainConfig("slow", 10, {"net": OptimiserConfig(1e-3)}, trackers=())
 
 @pytest.fixture(autouse=True)
 def _known_peak(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stepwave.training.benchmark.find_peak", lambda device, dtype: Peak(1e9, measured=True))
+    monkeypatch.setattr("stepwave.training.bench.measuring.find_peak", lambda device, dtype: Peak(1e9, measured=True))
 
 
 @pytest.fixture

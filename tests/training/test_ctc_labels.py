@@ -2,7 +2,7 @@
 
 import pytest
 
-from stepwave.training.ctc_labels import CtcLabels, collapsed, frames_needed
+from stepwave.training.encoder.ctc_labels import CtcLabels, collapsed, frames_needed
 
 LETTERS, BYTES = CtcLabels("letters"), CtcLabels("bytes")
 

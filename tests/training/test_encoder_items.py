@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from stepwave.data.records import Clip, Record, Turn
-from stepwave.training.ctc_labels import CtcLabels
-from stepwave.training.encoder_items import AGES, GENDERS, EncoderItem, EncoderItems, age_bands, event, events_in
+from stepwave.training.encoder.ctc_labels import CtcLabels
+from stepwave.training.encoder.items import AGES, GENDERS, EncoderItem, EncoderItems, age_bands, event, events_in
 
 LABELS = CtcLabels()
 CLIP = Clip("one", "/sounds/one.flac", seconds=2.0, attributes={"gender": "female", "age": "thirties"})

@@ -16,10 +16,10 @@ from stepwave.models.encoder import AudioEncoder, EncoderConfig
 from stepwave.signal.files import read_audio, write_audio
 from stepwave.signal.masking import Masking
 from stepwave.training.config import OptimiserConfig, TrainConfig
-from stepwave.training.ctc_labels import CtcLabels
-from stepwave.training.encoder_figures import mean_average_precision
-from stepwave.training.encoder_items import EncoderItem, EncoderItems
-from stepwave.training.encoder_tasks import EncoderPlan, EncoderTraining, freeze, trained_encoder
+from stepwave.training.encoder.ctc_labels import CtcLabels
+from stepwave.training.encoder.figures import mean_average_precision
+from stepwave.training.encoder.items import EncoderItem, EncoderItems
+from stepwave.training.encoder.tasks import EncoderPlan, EncoderTraining, freeze, trained_encoder
 from stepwave.training.trainer import Trainer
 
 TINY = EncoderConfig(bands=80, width=32, heads=2, layers=2, positions=1500)

@@ -17,7 +17,7 @@ from stepwave.facts.errors import ConfigError
 from stepwave.models.adaptor import Adaptor, AdaptorConfig
 from stepwave.models.decoder import Decoder, DecoderConfig
 from stepwave.models.encoder import AudioEncoder, EncoderConfig
-from stepwave.training.estimates import (
+from stepwave.training.estimates.computation import (
     H100,
     MAKEUPS,
     Hardware,
@@ -31,15 +31,15 @@ from stepwave.training.estimates import (
     mean_makeup,
     position_flops,
 )
-from stepwave.training.lora import LoraConfig, adapter_parameters, inject
-from stepwave.training.model_sizes import (
+from stepwave.training.estimates.sizes import (
     ModelSizes,
     block_parameters,
     learning_parameters,
     lora_parameters,
     part_parameters,
 )
-from stepwave.training.stages import Part, Portion, Rates, Stage
+from stepwave.training.language.lora import LoraConfig, adapter_parameters, inject
+from stepwave.training.language.stages import Part, Portion, Rates, Stage
 
 DECODER = DecoderConfig(
     vocab_size=6_800, hidden_size=48, intermediate_size=80, layers=2, heads=4, kv_heads=2, head_dim=16,

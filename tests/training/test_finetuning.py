@@ -15,10 +15,10 @@ from stepwave.checkpoints.voices import read_voices
 from stepwave.dialogue.profile import NANO, save_profile
 from stepwave.facts.errors import ConfigError
 from stepwave.signal.files import read_audio, write_audio
-from stepwave.training import finetuning_run
-from stepwave.training.finetuning import finetuning
-from stepwave.training.finetuning_run import Length
-from stepwave.training.own_model import Finetuned, OwnModel, make_own_model
+from stepwave.training.finetuning import run as finetuning_run
+from stepwave.training.finetuning.own_model import Finetuned, OwnModel, make_own_model
+from stepwave.training.finetuning.recipe import finetuning
+from stepwave.training.finetuning.run import Length
 from stepwave.training.trainer import Trainer
 
 QUESTION = Path(__file__).resolve().parents[2] / "examples" / "question.wav"
@@ -39,7 +39,7 @@ class Quiet:
 def wanted(tiny_nano: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OwnModel:
     """Eight cuts of a recording, to be learnt by a tiny model."""
     monkeypatch.setattr("stepwave.dialogue.loading.use_threads", lambda count: None)
-    monkeypatch.setattr("stepwave.training.own_model.use_threads", lambda count: None)
+    monkeypatch.setattr("stepwave.training.finetuning.own_model.use_threads", lambda count: None)
     model = tmp_path / "base"
     shutil.copytree(tiny_nano, model)
     save_profile(model, replace(NANO, longest_reading=8))
@@ -65,7 +65,7 @@ def make(wanted: OwnModel) -> tuple[Finetuned, list[str]]:
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rates at which a dozen steps change something."""
     monkeypatch.setattr(
-        "stepwave.training.finetuning.PEAKS",
+        "stepwave.training.finetuning.recipe.PEAKS",
         {
             "lora": {"adaptor": 5e-3, "decoder": 2e-2},
             "full": {"adaptor": 5e-3, "decoder": 5e-3, "embedding": 1e-2},
@@ -149,7 +149,7 @@ def test_what_was_learnt_serves_one_wish_and_what_was_prepared_any(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("stepwave.training.own_model._voices", stop)
+    monkeypatch.setattr("stepwave.training.finetuning.own_model._voices", stop)
     for each in (wanted, change(wanted), wanted):
         with pytest.raises(KeyboardInterrupt):
             make(each)

@@ -15,14 +15,14 @@ import torch
 
 from stepwave.checkpoints.runs import model_weights, newest_state
 from stepwave.facts.errors import ConfigError, DataError, TrainingError
-from stepwave.training.building import build_language_modelling, write_run
-from stepwave.training.greedy import greedy_answers
-from stepwave.training.language_modelling import LanguageModelling, label_counts
-from stepwave.training.language_run import Checks
+from stepwave.training.language.building import build_language_modelling, write_run
+from stepwave.training.language.greedy import greedy_answers
+from stepwave.training.language.modelling import LanguageModelling, label_counts
+from stepwave.training.language.run import Checks
+from stepwave.training.language.stages import Rates
+from stepwave.training.language.starting import Start, open_start
 from stepwave.training.parallel import Ranks
 from stepwave.training.run import Run, find_recipes
-from stepwave.training.stages import Rates
-from stepwave.training.starting import Start, open_start
 from stepwave.training.trainer import Trainer
 
 RECIPES = Path(__file__).resolve().parent / "recipes"

@@ -11,8 +11,8 @@ from torch.utils.checkpoint import checkpoint
 
 from stepwave.facts.errors import CheckpointIncompleteError, ConfigError, MissingExtraError
 from stepwave.models.decoder import Decoder, DecoderConfig
-from stepwave.training import lora
-from stepwave.training.lora import LoraConfig
+from stepwave.training.language import lora
+from stepwave.training.language.lora import LoraConfig
 
 IDS = torch.arange(12).view(1, 12)
 

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from stepwave.facts.errors import ConfigError
 from stepwave.models.decoder import Decoder, DecoderConfig
-from stepwave.training.estimates import H100
-from stepwave.training.lora import LoraConfig, inject
-from stepwave.training.memory_estimates import Layout, accumulation, block_activations, device_memory
-from stepwave.training.model_sizes import ModelSizes
-from stepwave.training.stages import Part, Portion, Rates, Stage
+from stepwave.training.estimates.computation import H100
+from stepwave.training.estimates.memory import Layout, accumulation, block_activations, device_memory
+from stepwave.training.estimates.sizes import ModelSizes
+from stepwave.training.language.lora import LoraConfig, inject
+from stepwave.training.language.stages import Part, Portion, Rates, Stage
 
 MINI = ModelSizes.mini()
 LENGTH = 16_384

@@ -22,15 +22,15 @@ from stepwave.models.vocoder import Vocoder, VocoderConfig
 from stepwave.models.whisper_decoder import WhisperDecoder, WhisperDecoderConfig
 from stepwave.signal.files import read_audio, write_audio
 from stepwave.text.tokenizer import Tokenizer
-from stepwave.training.adaptor_alignment import AdaptorAlignment, AlignmentItem, edit_distance, scale_loss
 from stepwave.training.experiment import Experiment
-from stepwave.training.flow import FlowTraining
-from stepwave.training.speech_start import (
+from stepwave.training.language.speech_start import (
     start_code_embeddings,
     start_speech_embeddings,
 )
-from stepwave.training.speech_tokenizer import SpeechTokenizerTraining, TokenizerItem, TokenizerPlan
-from stepwave.training.vocoder import VocoderPlan, VocoderTraining
+from stepwave.training.parts.adaptor import AdaptorAlignment, AlignmentItem, edit_distance, scale_loss
+from stepwave.training.parts.flow import FlowTraining
+from stepwave.training.parts.speech_tokenizer import SpeechTokenizerTraining, TokenizerItem, TokenizerPlan
+from stepwave.training.parts.vocoder import VocoderPlan, VocoderTraining
 
 WIDTH = 16
 CLIPS = {"one": 30, "two": 42, "three": 36}

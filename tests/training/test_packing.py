@@ -20,10 +20,10 @@ from stepwave.models.adaptor import Adaptor, AdaptorConfig
 from stepwave.models.nano_speech_tokenizer import NanoSpeechTokenizer, NanoSpeechTokenizerConfig
 from stepwave.models.vocoder import Vocoder, VocoderConfig
 from stepwave.signal.files import write_audio
-from stepwave.training.language_start import stored_language
-from stepwave.training.packing import VOICES, built_in_voices, keep_logs, load_trained, pack_nano
+from stepwave.training.language.smollm2 import stored_language
 from stepwave.training.parallel import Ranks
-from stepwave.training.part_start import is_stored, load_stored
+from stepwave.training.parts.packing import VOICES, built_in_voices, keep_logs, load_trained, pack_nano
+from stepwave.training.parts.start import is_stored, load_stored
 from stepwave.training.state import Checkpoints
 
 ASSISTANT = next(iter(VOICES.values()))

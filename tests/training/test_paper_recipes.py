@@ -12,11 +12,11 @@ import pytest
 from rich.console import Console
 
 from stepwave.data.records import Kind
-from stepwave.training.estimates import known
+from stepwave.training.estimates.computation import known
+from stepwave.training.estimates.showing import show_run
+from stepwave.training.language.stages import Stage
 from stepwave.training.run import find_recipes
 from stepwave.training.sections import settings_section
-from stepwave.training.showing import show_run
-from stepwave.training.stages import Stage
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 FILE = RECIPES / "paper.py"

@@ -13,7 +13,7 @@ import torch
 
 from stepwave.checkpoints.runs import model_weights, newest_state
 from stepwave.facts.errors import ConfigError
-from stepwave.training.building import write_run
+from stepwave.training.language.building import write_run
 from stepwave.training.parallel import Ranks
 from stepwave.training.run import find_recipes
 from stepwave.training.trainer import Trainer

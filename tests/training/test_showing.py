@@ -11,15 +11,9 @@ from rich.console import Console
 from stepwave.data.sources.contract import SourceConfig
 from stepwave.facts.errors import ConfigError
 from stepwave.training.config import OptimiserConfig, TrainConfig
-from stepwave.training.estimates import H100, device_hours, position_flops
-from stepwave.training.experiment import Experiment
-from stepwave.training.language_run import Checks, LanguageRun
-from stepwave.training.lora import LoraConfig
-from stepwave.training.memory_estimates import Layout, device_memory
-from stepwave.training.model_sizes import ModelSizes
-from stepwave.training.run import Run
-from stepwave.training.sections import Quantity, Section, print_sections, sections_as_json, settings_section
-from stepwave.training.showing import (
+from stepwave.training.estimates.computation import H100, device_hours, position_flops
+from stepwave.training.estimates.memory import Layout, device_memory
+from stepwave.training.estimates.showing import (
     compute_section,
     fewest_devices,
     layout_of,
@@ -31,7 +25,13 @@ from stepwave.training.showing import (
     sizes_of,
     stage_sections,
 )
-from stepwave.training.stages import Portion, Rates, Stage
+from stepwave.training.estimates.sizes import ModelSizes
+from stepwave.training.experiment import Experiment
+from stepwave.training.language.lora import LoraConfig
+from stepwave.training.language.run import Checks, LanguageRun
+from stepwave.training.language.stages import Portion, Rates, Stage
+from stepwave.training.run import Run
+from stepwave.training.sections import Quantity, Section, print_sections, sections_as_json, settings_section
 
 MINI = ModelSizes.mini()
 STAGE = Stage(

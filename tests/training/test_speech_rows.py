@@ -5,7 +5,7 @@ import torch
 
 from stepwave.models.decoder import Decoder, DecoderConfig
 from stepwave.models.fsq import CODES
-from stepwave.training.speech_rows import SharedDigits, digit_levels, fold, share
+from stepwave.training.language.speech_rows import SharedDigits, digit_levels, fold, share
 
 BASE = 320
 

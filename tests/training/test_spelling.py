@@ -2,7 +2,7 @@
 
 import torch
 
-from stepwave.training.spelling import LETTERS, SpellingHead, spell
+from stepwave.training.parts.spelling import LETTERS, SpellingHead, spell
 
 
 def test_only_letters_are_spelled() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from stepwave.facts.errors import ConfigError
-from stepwave.training.stages import PARTS, Part, Portion, Rates, Stage
+from stepwave.training.language.stages import PARTS, Part, Portion, Rates, Stage
 
 
 def stage(**changes: object) -> Stage:

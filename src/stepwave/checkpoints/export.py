@@ -2,7 +2,7 @@
 
 Both start from a model folder of the same layout, the base, whose other parts, tokenizer and settings are taken over
 as they are. Folders are written whole or not at all. What a training run's checkpoint must go through before its
-weights are a model's (adapters folded in, say) is the business of `training.exporting`.
+weights are a model's (adapters folded in, say) is the business of `training.language.exporting`.
 """
 
 from __future__ import annotations

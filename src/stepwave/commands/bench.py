@@ -87,9 +87,9 @@ def train(
     from rich.console import Console
 
     from stepwave.commands.console import print_json
-    from stepwave.training.benchmark import Length, measure
-    from stepwave.training.benchmark_figures import as_json, comparison, sections_of
-    from stepwave.training.benchmark_plan import Changes, plan_recipe, plan_shape, variants
+    from stepwave.training.bench.figures import as_json, comparison, sections_of
+    from stepwave.training.bench.measuring import Length, measure
+    from stepwave.training.bench.plan import Changes, plan_recipe, plan_shape, variants
     from stepwave.training.memory import keep_memory_pages
     from stepwave.training.parallel import join, leave
     from stepwave.training.sections import print_sections

@@ -14,8 +14,8 @@ from stepwave.commands.console import Steps, print_json, tell
 
 if TYPE_CHECKING:
     from stepwave.prepare.own_recordings import Task
-    from stepwave.training.finetuning import Way
-    from stepwave.training.own_model import Finetuned
+    from stepwave.training.finetuning.own_model import Finetuned
+    from stepwave.training.finetuning.recipe import Way
 
 DEFAULT_MINUTES = 10.0
 
@@ -59,9 +59,9 @@ def finetune(
     """
     from stepwave.facts.errors import ConfigError
     from stepwave.prepare.own_recordings import TASKS
-    from stepwave.training.finetuning_run import Length
+    from stepwave.training.finetuning.own_model import OwnModel, make_own_model
+    from stepwave.training.finetuning.run import Length
     from stepwave.training.memory import keep_memory_pages
-    from stepwave.training.own_model import OwnModel, make_own_model
 
     tasks = [each.strip() for each in task.split(",") if each.strip()]
     if not tasks or not set(tasks) <= set(TASKS):

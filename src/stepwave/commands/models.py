@@ -104,7 +104,7 @@ def export(
 
     Example: stepwave models export runs/nano/training/nano_sft --to models/mine
     """
-    from stepwave.training.exporting import export_run
+    from stepwave.training.language.exporting import export_run
 
     done = export_run(run, to, kind=form, base=base, storage=storage, replace=replace)
     trained = ", ".join(done.parts) or "nothing"

@@ -55,7 +55,7 @@ def train(
         raise ConfigError(f"no recipe called {recipe!r} in {recipes}; there are {', '.join(known)}")
     run = _changed(known[recipe](runs, device), runs, start, name, steps, trackers)
     if show:
-        from stepwave.training.showing import show_run
+        from stepwave.training.estimates.showing import show_run
 
         show_run(run, as_json=json)
         return
@@ -79,7 +79,7 @@ def _changed(
 def _train(run: Run, runs: Path, minutes: float | None, device: str, threads: int | None) -> None:
     import torch
 
-    from stepwave.training.building import write_run
+    from stepwave.training.language.building import write_run
     from stepwave.training.parallel import join, leave
     from stepwave.training.trainer import Trainer
 
@@ -117,7 +117,7 @@ def pack(
 
     Example: stepwave pack --to runs/nano/base
     """
-    from stepwave.training.packing import pack_nano
+    from stepwave.training.parts.packing import pack_nano
 
     for line in pack_nano(runs, to, part or ()):
         typer.echo(line)

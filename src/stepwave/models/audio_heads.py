@@ -2,7 +2,7 @@
 
 Report 3.1 names the tasks (ASR, speaker age and gender prediction, audio event detection) and nothing more; the heads
 are ours and deliberately small, so that what is to be known must be in the frames. They are dropped after training.
-Every label may be absent: rows without it never reach its head. Which labels there are is `training.encoder_items`'
+Every label may be absent: rows without it never reach its head. Which labels there are is `training.encoder.items`'
 business. Letters: b clips, E frames, w width, K sounds.
 """
 

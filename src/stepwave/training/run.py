@@ -10,10 +10,10 @@ from pathlib import Path
 import torch
 
 from stepwave.facts.errors import ConfigError
-from stepwave.training.building import build_language_modelling
 from stepwave.training.config import TrainConfig
 from stepwave.training.experiment import Experiment
-from stepwave.training.language_run import LanguageRun
+from stepwave.training.language.building import build_language_modelling
+from stepwave.training.language.run import LanguageRun
 
 Recipe = Callable[[Path, str], "Run"]
 """Takes the folder of prepared data and the device, returns the whole run."""

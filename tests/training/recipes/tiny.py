@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from stepwave.data.sources.contract import SourceConfig
-from stepwave.training.language_run import Checks, Feeding, LanguageRun, LossSettings
-from stepwave.training.lora import LoraConfig
+from stepwave.training.language.lora import LoraConfig
+from stepwave.training.language.run import Checks, Feeding, LanguageRun, LossSettings
+from stepwave.training.language.stages import Portion, Rates, Stage
 from stepwave.training.run import Run
-from stepwave.training.stages import Portion, Rates, Stage
 
 EVERYTHING = ("adaptor", "decoder", "embedding")
 

@@ -1,0 +1,1 @@
+"""Training steps measured: where their time goes, and their share of what the device could do."""

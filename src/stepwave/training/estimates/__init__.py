@@ -1,0 +1,1 @@
+"""What a stage computes and keeps in memory, told before it runs."""
