@@ -9,10 +9,10 @@ def ids_of(choice: Choice) -> set[int]:
     """Every id that may come next."""
     if choice.forced is not None:
         return {choice.forced}
-    ids = range(choice.rows.start, choice.rows.stop)
-    return (
-        set(ids) if choice.allowed is None else {token for token, kept in zip(ids, choice.allowed, strict=True) if kept}
+    ruled_out = (
+        set() if choice.ruled_out is None else {choice.rows.start + place for place in choice.ruled_out.tolist()}
     )
+    return set(range(choice.rows.start, choice.rows.stop)) - ruled_out
 
 
 @pytest.fixture

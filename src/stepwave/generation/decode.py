@@ -119,8 +119,8 @@ class _Answer:
             return choice.forced
         with torch.inference_mode():
             scores = self._context.model.decoder.head(self._context.hidden(), choice.rows).float().cpu()
-            if choice.allowed is not None:
-                scores = scores.masked_fill(~choice.allowed, MINUS_INFINITY)
+            if choice.ruled_out is not None:
+                scores.index_fill_(-1, choice.ruled_out, MINUS_INFINITY)
             seen = None if self._seen is None else self._seen[:, choice.rows]
             settings = self._settings.text
             if self._slots.spoken and self._slots.slot and self._settings.speech is not None:

@@ -50,8 +50,8 @@ class Choice(NamedTuple):
 
     rows: slice
     """Ids to score."""
-    allowed: Tensor | None
-    """Which of them may be chosen, booleans [rows]; None for all."""
+    ruled_out: Tensor | None
+    """Those that may not be chosen, as places among the rows; None for none."""
     forced: int | None = None
     """The only possible id, where nothing needs to be scored."""
 
@@ -69,13 +69,14 @@ class Slots:
         control = torch.tensor(sorted(token for token in special.control if token < special.speech_base))
         text = torch.ones(len(ids), dtype=torch.bool).index_fill(0, control, False)
         ends = torch.tensor([special.eot, special.end_of_text])
-        self._plain = Choice(slice(0, special.speech_base), text.index_fill(0, ends, True))
+        rows = slice(0, special.speech_base)
+        self._plain = Choice(rows, _others(text.index_fill(0, ends, True)))
         marks = torch.tensor([special.tool_call_start, special.tool_call_end])
         closing = torch.tensor([special.tts_pad, special.tts_end])
-        self._text = Choice(self._plain.rows, text.index_fill(0, marks, False).index_fill(0, closing, True))
+        self._text = Choice(rows, _others(text.index_fill(0, marks, False).index_fill(0, closing, True)))
         low, high = sorted((special.tts_pad, special.tts_end))
         between = torch.zeros(high - low + 1, dtype=torch.bool).index_fill(0, closing - low, True)
-        self._padded = Choice(slice(low, high + 1), between)
+        self._padded = Choice(slice(low, high + 1), _others(between))
         self._speech = Choice(slice(special.speech_base, special.speech_padding_id + 1), None)
         self._sounding = Choice(slice(special.speech_base, special.speech_padding_id), None)
         self.spoken = False
@@ -184,3 +185,8 @@ def follow(
             slots.push(token)
         slots.runaway = slots.over = False
     return slots
+
+
+def _others(allowed: Tensor) -> Tensor:
+    """Places where `allowed` [rows] is False: few, so that not every score need be touched."""
+    return (~allowed).nonzero()[:, 0]

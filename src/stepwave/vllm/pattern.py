@@ -78,8 +78,8 @@ class _Follower:
             kept[choice.forced] = 0.0
         else:
             allowed = scores[choice.rows]
-            if choice.allowed is not None:
-                allowed = allowed.masked_fill(~choice.allowed.to(scores.device), -torch.inf)
+            if choice.ruled_out is not None:
+                allowed = allowed.index_fill(-1, choice.ruled_out.to(scores.device), -torch.inf)
             kept[choice.rows] = self._weighed(allowed, choice.rows)
         return kept
 

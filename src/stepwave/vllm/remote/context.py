@@ -235,7 +235,7 @@ def _may_come(choice: Choice, token: int) -> bool:
     if choice.forced is not None:
         return token == choice.forced
     inside = choice.rows.start <= token < choice.rows.stop
-    return inside and (choice.allowed is None or bool(choice.allowed[token - choice.rows.start]))
+    return inside and (choice.ruled_out is None or token - choice.rows.start not in choice.ruled_out)
 
 
 def _read(chunk: Mapping[str, Any]) -> tuple[list[int], str | None]:
