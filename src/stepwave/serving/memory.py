@@ -7,13 +7,16 @@ import os
 import resource
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 SHARE: Final = 0.9
 """Of the machine's or container's memory, where nothing else is told."""
 LARGE_BLOCK: Final = 8 << 20
 """Bytes from which memory that is freed goes back to the system: less than any conversation's keys, more than what the
 model computes with all the time."""
+KEPT_KERNELS: Final = 64
+"""Kernels that oneDNN keeps for shapes it has met. By itself it keeps 1,024: questions and answers come in ever other
+lengths, so memory grows for hours, and saves no time that could be measured."""
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # glibc's malloc.h
 _CGROUP_LIMITS: Final = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
@@ -34,12 +37,22 @@ def give_back_what_is_freed() -> None:
     """Have the C library give large blocks back and share the others among threads; without effect but on glibc.
 
     By itself it learns from each large block that is freed to keep the next: conversations come and go, their caches
-    grow by doubling, and what lies between them is never used again.
+    grow by doubling, and what lies between them is never used again. To be called before the first model computes.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform.startswith("linux") else None
-    if mallopt is not None:
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(KEPT_KERNELS))
+    if (mallopt := _of_glibc("mallopt")) is not None:
         mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK)
         mallopt(_M_ARENA_MAX, 2)
+
+
+def give_back_now() -> None:
+    """Give back what small blocks leave free between others: some milliseconds of work. Without effect but on glibc."""
+    if (malloc_trim := _of_glibc("malloc_trim")) is not None:
+        malloc_trim(0)
+
+
+def _of_glibc(name: str) -> Any:
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform.startswith("linux") else None
 
 
 def resident_bytes() -> int:

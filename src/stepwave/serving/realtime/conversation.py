@@ -20,6 +20,7 @@ from stepwave.facts.events import AudioDelta, Event
 from stepwave.models.detokenizer import Voice
 from stepwave.serving.admission import check_admission
 from stepwave.serving.errors import ApiError, api_error
+from stepwave.serving.memory import give_back_now
 from stepwave.serving.realtime.client_events import (
     Append,
     Clear,
@@ -173,6 +174,7 @@ class Conversation:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._session.close()  # this object and its parts know each other, so it may stay in memory for long
+        await asyncio.to_thread(give_back_now)
 
     async def _do(self, event: ClientEvent) -> None:
         if not isinstance(event, Append):
