@@ -33,13 +33,17 @@ class Heard:
     responding: bool = False
     questions: list[Question] = field(default_factory=list)
     pauses: list[tuple[int, int] | None] = field(default_factory=list)
+    refusals: int = 0
+    """Pauses that are not taken up at first."""
     events: list[dict[str, Any]] = field(default_factory=list)
 
     def interrupt(self) -> None:
         self.responding = False
 
-    def foresee(self, samples: Samples, speech_end: int) -> None:
+    def foresee(self, samples: Samples, speech_end: int) -> bool:
         self.pauses.append((len(samples), speech_end))
+        self.refusals -= 1
+        return self.refusals < 0
 
     def resumed(self) -> None:
         self.pauses.append(None)
@@ -136,3 +140,18 @@ def test_a_pause_and_its_end_are_told_once(service: Service, spoken_question: Sa
     # What is foreseen is the question but for the rest of the silence.
     missing = len(question.samples) - second[0]
     assert missing / 16_000 == pytest.approx(1.0 - TurnSettings().expecting_seconds, abs=0.07)
+
+
+def test_a_pause_that_is_not_taken_up_is_told_again(service: Service, spoken_question: Samples) -> None:
+    heard = hearing(service, TurnSettings(silence_seconds=1.0))
+    heard.refusals = 3
+    sound, piece = pcm16(spoken_question) + 2 * SECOND, 960
+    for start in range(0, len(sound), piece):
+        heard.append(sound[start : start + piece])
+    *told, over = heard.pauses
+    assert over is None
+    lengths, ends = zip(*filter(None, told), strict=True)
+    assert len(told) == 4
+    assert len(set(ends)) == 1
+    assert list(lengths) == sorted(lengths)
+    assert lengths[-1] > lengths[0], "what was heard since is not there"

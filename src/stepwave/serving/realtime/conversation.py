@@ -118,15 +118,18 @@ class Conversation:
         if self._response is not None:
             self._stop("turn_detected")
 
-    def foresee(self, samples: Samples, speech_end: int) -> None:
-        """Begin to answer what was said so far, in case that it is all, where nothing else is to be done."""
+    def foresee(self, samples: Samples, speech_end: int) -> bool:
+        """Begin to answer what was said so far, in case that it is all, where nothing else is to be done.
+
+        Whether it was begun: an answer that is being thrown away, say, takes a moment.
+        """
         settings, turns = self._settings, self._settings.turns
         if turns is None or not turns.create_response or self.answering or self._service.turns.count:
-            return
+            return False
         try:
             check_admission(self._service)
         except ApiError:
-            return
+            return False
         session, marks = self._session, list[Mark]()
         messages = [item.message() for item in (*self._items.unasked, spoken_item("", samples))]
 
@@ -140,6 +143,7 @@ class Conversation:
                 session.go_back(marks[0])
 
         self._foreseen = _Foreseen(Draft(self._service.turns, make, undo), speech_end, messages)
+        return True
 
     def resumed(self) -> None:
         """What was said was not all."""

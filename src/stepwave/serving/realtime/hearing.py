@@ -48,8 +48,11 @@ class Listener(Protocol):
     def interrupt(self) -> None:
         """Somebody speaks, and the answer under way is to stop."""
 
-    def foresee(self, samples: Samples, speech_end: int) -> None:
-        """`samples` [n] at 16 kHz may be all of a question, whose speech ended at `speech_end`; it pauses."""
+    def foresee(self, samples: Samples, speech_end: int) -> bool:
+        """`samples` [n] at 16 kHz may be all of a question, whose speech ended at `speech_end`; it pauses.
+
+        False where nothing can be begun yet: it is told again while the pause lasts.
+        """
 
     def resumed(self) -> None:
         """It was not all: it goes on."""
@@ -130,16 +133,17 @@ class Hearing:
             self._count_silence(before)
 
     def _foresee(self) -> None:
-        """Tell of a pause, once, and of its end."""
+        """Tell of a pause, until that is taken up, and of its end."""
         pause, turns = self._buffer.pause, self._settings.turns
         if self._foreseen is not None and (pause is None or pause.speech_end != self._foreseen):
             self._foreseen = None
             self._listener.resumed()
         if pause is None or turns is None or self._foreseen is not None:
             return
-        if pause.seconds >= turns.expecting_seconds:
+        if pause.seconds < turns.expecting_seconds:
+            return
+        if self._listener.foresee(self._buffer.turn(self._buffer.position), pause.speech_end):
             self._foreseen = pause.speech_end
-            self._listener.foresee(self._buffer.turn(self._buffer.position), pause.speech_end)
 
     def _started(self, event: SpeechStarted) -> None:
         self._idle = _Idle()
