@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from stepwave.facts.events import FinishReason
 from stepwave.signal.resample import Samples
+from stepwave.tools.runner import ToolOutcome
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,20 @@ class Timings:
     """Until the last of the answer."""
     transcript: float | None
     """Writing down the question, which comes after the answer; None where that was not asked for."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """What was said in one go, and the tools that were called at its end. Times are seconds as in `Timings`."""
+
+    text: str
+    """The words; "" where tools were called without any."""
+    began: float
+    """When the model could begin: 0 for the first round, later when the last result was there."""
+    answered: float
+    """When the last of it came; the calls follow, one after the other."""
+    calls: tuple[ToolOutcome, ...] = ()
+    """The calls with their results; the last round has some only if the model called where it no longer could."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +51,8 @@ class Reply:
     """Why the answer ended: "stop" by itself, "length" at a bound, "interrupted" by the caller."""
     timings: Timings
     """How long it took."""
+    rounds: tuple[Round, ...] = ()
+    """The answer in order: one round, and another after each in which tools were called."""
 
     @property
     def seconds(self) -> float:

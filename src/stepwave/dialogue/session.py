@@ -317,7 +317,8 @@ class Session:
             heard = self._engine.encode(prompt.audio)
             self._context.read(prompt, heard)
             self._exchanges.append(_Exchange(max(before, self._head), tuple(heard)))
-            self._question = (prompt.audio, heard)
+            if any(message.role == "human" for message in new):  # what a tool came to is no question
+                self._question = (prompt.audio, heard)
             self._answer_start = len(self._context) if sound is not None else None
             self._turns += 1
             events = self._context.decode(settings, interrupted)

@@ -9,8 +9,9 @@ import numpy as np
 
 from stepwave.dialogue.language import Engine
 from stepwave.dialogue.listening import Recording, hear, stretches
+from stepwave.dialogue.loop import LoopEvent, converse
 from stepwave.dialogue.profile import Profile
-from stepwave.dialogue.results import Reading, Reply, Timings
+from stepwave.dialogue.results import Reading, Reply, Round, Timings
 from stepwave.dialogue.sentences import readings
 from stepwave.dialogue.session import Session
 from stepwave.dialogue.tasks import read_piece, stream_transcript, transcribe_piece
@@ -23,6 +24,8 @@ from stepwave.models.detokenizer import Voice
 from stepwave.signal.files import MAX_SECONDS
 from stepwave.signal.resample import Samples
 from stepwave.text.schemas import ToolSchema
+from stepwave.tools.contract import Tool
+from stepwave.tools.runner import Confirm, ToolOutcome, ToolRunner
 
 PAUSE_SECONDS = 0.15
 """Silence between two pieces of a text that are read one after the other."""
@@ -104,6 +107,8 @@ class Stepwave:
         max_seconds: float | None = None,
         seed: int | None = None,
         listener: Listener | None = None,
+        tools: Sequence[Tool] = (),
+        confirm: Confirm | None = None,
     ) -> Reply:
         """Answer one question, as a whole.
 
@@ -115,24 +120,27 @@ class Stepwave:
             max_seconds: longest answer; None for the model's usual bound.
             seed: makes the answer repeatable.
             listener: is called with every event as it comes.
+            tools: what the model may call; calls are run as `dialogue.loop.converse` tells.
+            confirm: asks the user before a sensitive tool is run; without it none is.
 
         Raises:
             StepwaveError: see `Session.stream`.
         """
         question = audio if isinstance(audio, TextPart) else self.hear(audio)
         ready = None if text_only else self.voice(voice)
-        session = self.session(seed=seed)
+        runner = ToolRunner(tools, confirm=confirm)
+        session = self.session(seed=seed, tools=runner.schemas)
         started = time.perf_counter()
         told = _Told(started)
-        for event in session.stream(question, voice=ready, text_only=text_only, max_seconds=max_seconds):
+        for event in converse(session, runner, question, voice=ready, text_only=text_only, max_seconds=max_seconds):
             told.take(event)
-            if listener is not None:
+            if listener is not None and not isinstance(event, ToolOutcome):
                 listener(event)
         answered = time.perf_counter()
         words = session.transcript() if heard else None
         finished = time.perf_counter()
         timings = Timings(told.first_sound, answered - started, finished - answered if heard else None)
-        return Reply(words, told.text, told.samples, OUTPUT_SAMPLE_RATE, told.reason, timings)
+        return Reply(words, told.text, told.samples, OUTPUT_SAMPLE_RATE, told.reason, timings, told.rounds)
 
     def transcribe(self, audio: Recording, progress: Callable[[float], None] | None = None) -> str:
         """Write down what is said in a recording of up to half an hour.
@@ -221,24 +229,43 @@ class _Told:
 
     def __init__(self, started: float) -> None:
         self._started = started
-        self._texts: list[str] = []
         self._sound: list[Samples] = [np.zeros(0, dtype=np.float32)]
+        self._earlier: list[Round] = []
+        self._texts: list[str] = []
+        self._calls: list[ToolOutcome] = []
+        self._began = self._answered = self._called = 0.0
         self.first_sound: float | None = None
         self.reason: FinishReason = "interrupted"
 
-    def take(self, event: Event) -> None:
-        if isinstance(event, TextDelta):
-            self._texts.append(event.text)
-        elif isinstance(event, AudioDelta):
-            if self.first_sound is None:
-                self.first_sound = time.perf_counter() - self._started
-            self._sound.append(event.samples)
+    def take(self, event: LoopEvent) -> None:
+        now = time.perf_counter() - self._started
+        if isinstance(event, ToolOutcome):
+            self._calls.append(event)
+            self._called = now
         elif isinstance(event, Finished):
             self.reason = event.reason
+        else:
+            if self._calls:
+                self._earlier.append(self._round())
+                self._texts, self._calls, self._began = [], [], self._called
+            self._answered = now
+            if isinstance(event, TextDelta):
+                self._texts.append(event.text)
+            elif isinstance(event, AudioDelta):
+                if self.first_sound is None:
+                    self.first_sound = now
+                self._sound.append(event.samples)
+
+    def _round(self) -> Round:
+        return Round("".join(self._texts).strip(), self._began, self._answered, tuple(self._calls))
+
+    @property
+    def rounds(self) -> tuple[Round, ...]:
+        return (*self._earlier, self._round())
 
     @property
     def text(self) -> str:
-        return "".join(self._texts).strip()
+        return " ".join(filter(None, (one.text for one in self.rounds)))
 
     @property
     def samples(self) -> Samples:

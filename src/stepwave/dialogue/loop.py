@@ -1,0 +1,87 @@
+"""Answers that may call tools: the model speaks, asks, is told what came of it, and goes on.
+
+Calls are taken from the model's own answers alone, as the events that its decoding gives. What a tool returns is added
+as a turn of plain text and never searched for calls.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias
+
+from stepwave.dialogue.listening import Recording
+from stepwave.dialogue.session import Session
+from stepwave.dialogue.voices import VoiceChoice
+from stepwave.facts.conversation import TextPart
+from stepwave.facts.errors import ConfigError
+from stepwave.facts.events import Event, Finished, FinishReason, ToolCallRequest
+from stepwave.tools.runner import ToolOutcome, ToolRunner
+
+ROUNDS: Final = 4
+NO_MORE_CALLS: Final = "\n\nNo more tool calls are possible now. Answer the user with what you know."
+"""Follows the last result of the last round."""
+
+LoopEvent: TypeAlias = Event | ToolOutcome
+
+
+def converse(
+    session: Session,
+    runner: ToolRunner,
+    question: Recording | TextPart | None = None,
+    *,
+    rounds: int = ROUNDS,
+    voice: VoiceChoice = None,
+    text_only: bool = False,
+    max_seconds: float | None = None,
+    interrupted: Callable[[], bool] | None = None,
+) -> Iterator[LoopEvent]:
+    """Answer a question as events, with the calls that the model makes on the way.
+
+    The events of all answers pass as they come, so what is said before a call is heard while the tool works; a
+    `ToolOutcome` follows for each call once it is finished, and one `Finished` comes last, with all tokens and the
+    whole time. Its reason is that of the last answer.
+
+    Args:
+        session: the conversation; it must have been told of the tools (`runner.schemas`).
+        runner: runs the calls, in the order in which the model made them.
+        question: as `Session.stream`, like the arguments that are not listed here. `max_seconds` bounds each answer.
+        rounds: how many times the model may call, any number of tools each time. Then it is told that it must do
+            without; a call that it makes nevertheless is not run.
+        interrupted: is asked before every token and every call. Calls of an interrupted answer are not run.
+
+    Raises, when the first event is taken, ConfigError for less than one round, and what `Session.stream` raises; that
+    of a later answer when it begins, such as ConfigError where the results leave no room in the conversation.
+    """
+    if rounds < 1:
+        raise ConfigError(f"got {rounds} rounds of tool calls; wanted at least 1, or a session without tools")
+    started = time.perf_counter()
+    text_tokens = speech_tokens = 0
+    reason: FinishReason = "interrupted"
+    for left in range(rounds, -1, -1):
+        calls: list[ToolCallRequest] = []
+        for event in session.stream(
+            question, voice=voice, text_only=text_only, max_seconds=max_seconds, interrupted=interrupted
+        ):
+            if isinstance(event, Finished):
+                reason = event.reason
+                text_tokens += event.text_tokens
+                speech_tokens += event.speech_tokens
+            else:
+                if isinstance(event, ToolCallRequest):
+                    calls.append(event)
+                yield event
+        if reason == "interrupted":
+            calls.clear()
+        for number, call in enumerate(calls, start=1):
+            if interrupted is not None and interrupted():
+                reason = "interrupted"
+                break
+            outcome = runner.run(call) if left else runner.refuse(call)
+            last = left == 1 and number == len(calls)
+            session.add_result(outcome.text + NO_MORE_CALLS if last else outcome.text)
+            yield outcome
+        if not calls or reason == "interrupted":
+            break
+        question = None
+    yield Finished(reason, text_tokens, speech_tokens, time.perf_counter() - started)
