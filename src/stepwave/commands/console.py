@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -39,6 +41,15 @@ class Steps:
         """Whether anybody sees the line: not where stderr is no terminal."""
         return not self._progress.disable
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the terminal to a question."""
+        self._progress.stop()
+        try:
+            yield
+        finally:
+            self._progress.start()
+
     def now(self, what: str) -> None:
         """Begin another step, whose end is not known yet."""
         self._progress.update(self._task, description=what, total=None, completed=0)
@@ -60,7 +71,12 @@ def complain(message: str) -> None:
 
 def tell(line: str) -> None:
     """One line on stdout. What a model wrote may hold anything; control characters would act on the terminal."""
-    typer.echo("".join(letter if letter.isprintable() else " " for letter in line))
+    typer.echo(printable(line))
+
+
+def printable(text: str) -> str:
+    """The text with spaces for line breaks and control characters."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def print_json(record: dict[str, Any]) -> None:

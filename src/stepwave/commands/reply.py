@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from stepwave.commands import options
-from stepwave.commands.console import Steps, complain, print_json, tell
+from stepwave.commands import options, tool_options
+from stepwave.commands.console import Steps, complain, print_json, printable, tell
 from stepwave.facts.errors import OutputError
 
 ANSWER = Path("answer.wav")
@@ -27,6 +27,8 @@ def reply(
     max_seconds: Annotated[
         float | None, typer.Option("--max-seconds", min=0.1, help="Longest answer; a minute unless told otherwise.")
     ] = None,
+    tools: tool_options.Tools = None,
+    trace: tool_options.Trace = False,
     json: options.Json = False,
     seed: options.Seed = None,
     device: options.Device = None,
@@ -42,10 +44,11 @@ def reply(
       stepwave reply question.wav
       stepwave reply question.wav -o answer.flac --voice my-own-voice.wav
       stepwave reply question.wav --text
+      stepwave reply question.wav --tools all --trace
       stepwave reply question.wav --json | jq .heard
     """
     from stepwave.dialogue.loading import load
-    from stepwave.facts.events import AudioDelta, Event
+    from stepwave.facts.events import AudioDelta, Event, ToolCallRequest
     from stepwave.signal.files import check_audio_target, write_audio
 
     if text and (output or voice):
@@ -53,6 +56,7 @@ def reply(
     target = output or ANSWER
     if not text:
         check_audio_target(target)
+    offered = tool_options.chosen_tools(tools)
     with Steps() as steps:
         seconds = 0.0
 
@@ -61,13 +65,18 @@ def reply(
             if isinstance(event, AudioDelta):
                 seconds += len(event.samples) / event.sample_rate
                 steps.describe(f"answering, {seconds:.1f} s so far")
+            elif isinstance(event, ToolCallRequest):
+                steps.describe(printable(f"calling {event.name}"))
 
         steps.now(f"opening {model}")
         talker = load(model, device, threads)
         samples = talker.hear(question)
         ready = None if text else talker.voice(voice)
         steps.now("listening")
-        result = talker.reply(samples, ready, text_only=text, max_seconds=max_seconds, seed=seed, listener=listen)
+        result = talker.reply(
+            samples, ready, text_only=text, max_seconds=max_seconds, seed=seed, listener=listen,
+            tools=offered, confirm=tool_options.asking(steps),
+        )  # fmt: skip
     if not text:
         if not len(result.samples):
             raise OutputError(f"the model gave no sound for an answer to {question}; ask again, or with --text")
@@ -76,6 +85,7 @@ def reply(
         complain("the answer was cut short: it reached --max-seconds, or went round in circles")
     if json:
         answer = None if text else str(target)
+        traced = {"trace": tool_options.trace_record(result.rounds)} if trace else {}
         print_json(
             {
                 "file": str(question),
@@ -87,10 +97,13 @@ def reply(
                 "timings": {
                     name: value and round(value, 3) for name, value in dataclasses.asdict(result.timings).items()
                 },
+                **traced,
             }
         )
         return
     tell(f"heard:  {result.heard}")
+    for line in tool_options.trace_lines(result.rounds) if trace else ():
+        tell(line)
     tell(f"answer: {result.text}")
     if not text:
         tell(f"sound:  {target} ({result.seconds:.1f} s, the first after {result.timings.first_sound:.1f} s)")

@@ -1,0 +1,85 @@
+"""Tools for commands that answer: choosing them by name, asking before a sensitive one, showing what was called."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+
+from stepwave.commands.console import Steps, complain, printable
+
+if TYPE_CHECKING:
+    from stepwave.dialogue.results import Round
+    from stepwave.tools.contract import Tool
+    from stepwave.tools.runner import Confirm
+
+Tools: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--tools", metavar="all|NAME,NAME", help="Tools that the model may call. Without it, none."),
+]
+Trace: TypeAlias = Annotated[
+    bool, typer.Option("--trace", help="Show step by step what was said, called and returned, with times.")
+]
+
+
+def chosen_tools(names: str | None) -> list[Tool]:
+    """The tools for `--tools`. Complains about packages whose tools are broken; RegistryError for an unknown name."""
+    from stepwave.tools.registry import find_tools
+
+    if names is None:
+        return []
+    found = find_tools()
+    for problem in found.problems:
+        complain(problem)
+    return found.choose(names)
+
+
+def asking(steps: Steps) -> Confirm:
+    """Asks at the terminal before a sensitive tool is run; where nobody sits there the answer is no."""
+
+    def confirm(tool: Tool, arguments: Mapping[str, Any]) -> bool:
+        if not sys.stdin.isatty():
+            return False
+        with steps.paused():
+            call = printable(f"{tool.name} {json.dumps(arguments, ensure_ascii=False)}")
+            return typer.confirm(f"The model wants to run {call}. Allow it?", err=True)
+
+    return confirm
+
+
+def trace_record(rounds: Sequence[Round]) -> list[dict[str, Any]]:
+    """What happened, in order, for `--json`: each entry with the second at which it was complete."""
+    steps: list[dict[str, Any]] = []
+    for one in rounds:
+        if one.text:
+            steps.append({"at": round(one.answered, 3), "said": one.text})
+        at = one.answered
+        for call in one.calls:
+            at += call.seconds
+            steps.append(
+                {
+                    "at": round(at, 3),
+                    "called": call.name,
+                    "arguments": call.arguments_json,
+                    "status": call.status,
+                    "result": call.text,
+                    "problem": call.problem,
+                    "seconds": round(call.seconds, 3),
+                }
+            )
+    return steps
+
+
+def trace_lines(rounds: Sequence[Round]) -> Iterator[str]:
+    """The same as lines to read."""
+    for step in trace_record(rounds):
+        at = f"{step['at']:8.2f} s  "
+        if "said" in step:
+            yield f"{at}said    {step['said']}"
+        else:
+            yield f"{at}called  {step['called']} {step['arguments']} ({step['seconds']:.2f} s)"
+            problem = f" [{step['problem']}]" if step["problem"] else ""
+            yield f"{at}{step['status']:8s}{step['result']}{problem}"
