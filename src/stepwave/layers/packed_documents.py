@@ -35,18 +35,23 @@ class PackedDocuments:
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Queries `[b, h, s, d]`, keys and values `[b, g, s, d]` with h a multiple of g -> `[b, h, s, d]`."""
         if self.way == "split":
-            result: Tensor = self._document_by_document(q, k, v)
-            return result
+            return self._document_by_document(q, k, v)
         if self.way == "flex":
             from torch.nn.attention.flex_attention import flex_attention
 
             compute: Any = _compiled(flex_attention) if q.device.type == "cuda" else flex_attention
-            result = compute(q, k, v, block_mask=self._blocks, enable_gqa=q.shape[1] != k.shape[1])
+            result: Tensor = compute(q, k, v, block_mask=self._blocks, enable_gqa=q.shape[1] != k.shape[1])
             return result
         return F.scaled_dot_product_attention(q, k, v, attn_mask=self._mask, enable_gqa=q.shape[1] != k.shape[1])
 
-    # Each batch has documents of other lengths: compiled, it would be compiled anew for each.
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @classmethod
+    def leave_out_of_compiling(cls) -> None:
+        """Have `torch.compile` pass over attention document by document: every batch has documents of other lengths.
+
+        Not a decorator, which would import the compiler wherever a model is opened.
+        """
+        cls._document_by_document = torch.compiler.disable(cls._document_by_document)  # type: ignore[method-assign,no-untyped-call]
+
     def _document_by_document(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         rows = []
         for row, bounds in enumerate(self._bounds):

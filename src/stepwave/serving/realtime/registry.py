@@ -90,6 +90,11 @@ class Registry:
         else:
             self._discard(kept)
 
+    @property
+    def answering(self) -> bool:
+        """Whether an answer is still being told; its last words may be made already."""
+        return any(kept.conversation.answering for kept in self._kept.values())
+
     async def close(self) -> None:
         """End all of them, their last events sent."""
         kept = list(self._kept.values())

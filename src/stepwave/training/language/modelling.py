@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from stepwave.data.collating import Batch
 from stepwave.data.loading import Loader
 from stepwave.facts.tokens import SpecialTokens
+from stepwave.layers.packed_documents import PackedDocuments
 from stepwave.text.word_errors import word_errors
 from stepwave.training.experiment import Experiment, Losses, Mean
 from stepwave.training.language.feeding import Feeder
@@ -74,6 +75,7 @@ class LanguageModelling(Experiment):
         model.decoder.recompute = self.run.recompute
         split_matrices(model.decoder, ranks)
         if compiled:
+            PackedDocuments.leave_out_of_compiling()
             for block in blocks:
                 block.compile()
         shard(model, blocks, ranks, half, [] if model.encoder is None else [model.encoder])
