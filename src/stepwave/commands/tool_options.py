@@ -27,10 +27,10 @@ Trace: TypeAlias = Annotated[
 
 def chosen_tools(names: str | None) -> list[Tool]:
     """The tools for `--tools`. Complains about packages whose tools are broken; RegistryError for an unknown name."""
-    from stepwave.tools.registry import find_tools
-
     if names is None:
         return []
+    from stepwave.tools.registry import find_tools
+
     found = find_tools()
     for problem in found.problems:
         complain(problem)

@@ -11,10 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, Literal, TypeAlias
-
-import jsonschema
-from referencing import Registry as SchemaStore  # jsonschema's own
 
 from stepwave.facts.errors import ConfigError, ToolError
 from stepwave.facts.events import ToolCallRequest
@@ -166,26 +164,34 @@ def _read_arguments(request: ToolCallRequest) -> dict[str, Any] | str:
     return arguments
 
 
-# 3.0 is an integer in JSON schema and none in Python.
-_Validator = jsonschema.validators.extend(
-    jsonschema.Draft202012Validator,
-    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
+@cache
+def _validator() -> Any:
+    """The class that checks arguments; imported with the first tool, as conversations without tools do without."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+
+    # 3.0 is an integer in JSON schema and none in Python.
+    types = Draft202012Validator.TYPE_CHECKER.redefine(
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
-    ),
-)
+    )
+    return extend(Draft202012Validator, type_checker=types)
 
 
 def _check_schema(schema: ToolSchema) -> None:
+    from jsonschema import SchemaError
+
     try:
-        _Validator.check_schema(dict(schema.parameters))
-    except jsonschema.SchemaError as error:
+        _validator().check_schema(dict(schema.parameters))
+    except SchemaError as error:
         raise ConfigError(f"the parameters of the tool '{schema.name}' are no JSON schema: {error.message}") from None
 
 
 def _what_is_wrong(arguments: Mapping[str, Any], schema: ToolSchema) -> str:
     """Everything that the schema has against the arguments; "" for nothing."""
+    from referencing import Registry as SchemaStore  # jsonschema's own
+
     # An empty store, so that a schema cannot make us fetch another one from the web.
-    validator = _Validator(dict(schema.parameters), registry=SchemaStore())
+    validator = _validator()(dict(schema.parameters), registry=SchemaStore())
     try:
         errors = sorted(validator.iter_errors(arguments), key=lambda error: [str(part) for part in error.path])
         told = [_quoted(error.message, 200)[1:-1] for error in errors[:5]]
