@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+import numpy as np
 import pytest
 
-from stepwave.dialogue.loop import NO_MORE_CALLS, LoopEvent, converse
+from stepwave.dialogue.loop import NO_MORE_CALLS, VOICE_UNUSABLE, LoopEvent, converse
 from stepwave.dialogue.session import Session
 from stepwave.dialogue.stepwave import Stepwave
 from stepwave.facts.conversation import TextPart
 from stepwave.facts.errors import ConfigError
 from stepwave.facts.events import AudioDelta, Event, Finished, SpeechDelta, TextDelta, ToolCallRequest
+from stepwave.models.detokenizer import Voice
+from stepwave.signal.files import Audio
 from stepwave.signal.resample import Samples
 from stepwave.text.markup import write_tool_call
-from stepwave.tools.contract import tool
+from stepwave.tools.contract import VoiceFound, tool
 from stepwave.tools.runner import ToolOutcome, ToolRunner
 
 Script = Callable[..., list[str]]
@@ -222,3 +225,61 @@ def test_the_question_is_still_known_after_a_tool_was_called(
     session.add_result("20 degrees")
     list(session.stream(max_seconds=0.3))
     assert session.transcript() == talker.transcribe(question)
+
+
+def find_voice(which: str) -> VoiceFound:
+    """Finds a voice."""
+    seconds = {"long": 12.0, "short": 0.3, "own": None}[which]
+    noise = np.random.default_rng(7).standard_normal(int(24_000 * (seconds or 0))).astype(np.float32)
+    return VoiceFound(f"A {which} voice.", which, None if seconds is None else Audio(0.1 * noise, 24_000))
+
+
+def searching(which: str) -> list[Event]:
+    return [ToolCallRequest("find_voice", f'{{"which": "{which}"}}'), END]
+
+
+def test_a_voice_that_is_found_is_heard_and_spoken_in_until_the_next(
+    talker: Stepwave, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = ToolRunner([tool(find_voice)])
+    session = talker.session(seed=1, tools=runner.schemas)
+    voices: list[Voice] = []
+    speech = talker.engine.speech
+    monkeypatch.setattr(talker.engine, "speech", lambda voice: (voices.append(voice), speech(voice))[1])
+    spoken = [TextDelta("Here."), SpeechDelta((1, 2, 3)), END]
+    read = script(searching("long"), spoken, spoken, searching("own"), spoken)
+    (outcome,) = outcomes(converse(session, runner, ASKED))
+    assert (outcome.status, outcome.text) == ("done", "A long voice.")
+    assert session.voice is not None
+    assert len(session.voice.prompt_codes) == 250  # ten seconds of the twelve
+    patch = talker.engine.tokenizer.special.audio_patch
+    assert session.ids.count(patch) == 125
+    assert "input\nA long voice." in read[1]
+    list(converse(session, runner, ASKED, voice=None))
+    assert voices == [talker.engine.voices.choose(), session.voice, session.voice]
+    list(converse(session, runner, ASKED))
+    assert session.voice is None
+    assert voices[-1] is talker.engine.voices.choose()
+
+
+def test_a_voice_that_cannot_be_used_is_told_as_a_failure(talker: Stepwave, script: Script) -> None:
+    runner = ToolRunner([tool(find_voice)])
+    session = talker.session(seed=1, tools=runner.schemas)
+    read = script(searching("short"), said("I tried."))
+    (outcome,) = outcomes(converse(session, runner, ASKED, text_only=True))
+    assert (outcome.status, outcome.text, outcome.voice) == ("failed", VOICE_UNUSABLE, None)
+    assert "wanted at least 1 s" in (outcome.problem or "")
+    assert session.voice is None
+    assert VOICE_UNUSABLE in read[1]
+    assert talker.engine.tokenizer.special.audio_patch not in session.ids
+
+
+def test_going_back_brings_the_former_voice_back(talker: Stepwave, script: Script) -> None:
+    runner = ToolRunner([tool(find_voice)])
+    session = talker.session(seed=1, tools=runner.schemas)
+    mark = session.mark()
+    script(searching("long"), said("Here."))
+    list(converse(session, runner, ASKED, text_only=True))
+    assert session.voice is not None
+    session.go_back(mark)
+    assert session.voice is None

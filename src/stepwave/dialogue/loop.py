@@ -8,19 +8,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from stepwave.dialogue.listening import Recording
 from stepwave.dialogue.session import Session
-from stepwave.dialogue.voices import VoiceChoice
+from stepwave.dialogue.voices import LONGEST_PROMPT_SECONDS, VoiceChoice
 from stepwave.facts.conversation import TextPart
-from stepwave.facts.errors import ConfigError
+from stepwave.facts.errors import AudioError, ConfigError
 from stepwave.facts.events import Event, Finished, FinishReason, ToolCallRequest
+from stepwave.facts.rates import INPUT_SAMPLE_RATE
+from stepwave.signal.files import Audio
+from stepwave.signal.resample import Samples, resample
+from stepwave.signal.voice_activity import trim
 from stepwave.tools.runner import ToolOutcome, ToolRunner
 
 ROUNDS: Final = 4
 NO_MORE_CALLS: Final = "\n\nNo more tool calls are possible now. Answer the user with what you know."
 """Follows the last result of the last round."""
+
+VOICE_UNUSABLE: Final = "The voice that was found cannot be used, so you speak as before."
 
 LoopEvent: TypeAlias = Event | ToolOutcome
 
@@ -79,9 +86,31 @@ def converse(
                 break
             outcome = runner.run(call) if left else runner.refuse(call)
             last = left == 1 and number == len(calls)
-            session.add_result(outcome.text + NO_MORE_CALLS if last else outcome.text)
-            yield outcome
+            yield take_outcome(session, outcome, last)
         if not calls or reason == "interrupted":
             break
         question = None
     yield Finished(reason, text_tokens, speech_tokens, time.perf_counter() - started)
+
+
+def take_outcome(session: Session, outcome: ToolOutcome, last: bool = False) -> ToolOutcome:
+    """Tell the session what came of a call, and switch to the voice that was found, if any.
+
+    `last` adds that no more calls are possible. Returns the outcome as it was told: one whose voice cannot be used
+    becomes a failure.
+    """
+    clip = None
+    if (found := outcome.voice) is not None:
+        try:
+            session.switch_voice(found.clip)
+            clip = None if found.clip is None else _style(found.clip)
+        except AudioError as error:
+            outcome = replace(outcome, text=VOICE_UNUSABLE, status="failed", problem=str(error), voice=None)
+    session.add_result(outcome.text + NO_MORE_CALLS if last else outcome.text, clip)
+    return outcome
+
+
+def _style(clip: Audio) -> Samples:
+    """As much of a clip as becomes the voice, for the model to hear."""
+    sound = trim(clip.samples, clip.sample_rate)[: int(LONGEST_PROMPT_SECONDS * clip.sample_rate)]
+    return resample(sound, clip.sample_rate, INPUT_SAMPLE_RATE)

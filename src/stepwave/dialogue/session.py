@@ -14,14 +14,16 @@ from typing import Final
 from stepwave.dialogue.history import shortened
 from stepwave.dialogue.language import Engine, Heard, LanguageContext
 from stepwave.dialogue.listening import Recording, hear
+from stepwave.dialogue.messages import checked, has_sound, joined
 from stepwave.dialogue.tasks import WRITTEN_TOKENS_PER_SECOND, spoken_tokens, transcribe_piece
 from stepwave.dialogue.voices import VoiceChoice
-from stepwave.facts.conversation import AudioPart, Message, Part, TextPart
-from stepwave.facts.errors import AudioTooLongError, ConfigError, ServiceError, TemplateError, TextError
+from stepwave.facts.conversation import AudioPart, Message, TextPart
+from stepwave.facts.errors import AudioTooLongError, ConfigError, ServiceError, TextError
 from stepwave.facts.events import Event, SpeechDelta
 from stepwave.facts.rates import POSITION_RATE
 from stepwave.generation.decode import DecodeSettings
 from stepwave.generation.speak import SpeechStream, speak
+from stepwave.models.detokenizer import Voice
 from stepwave.signal.resample import Samples
 from stepwave.text.prompts import SPEAK
 from stepwave.text.schemas import ToolSchema, tool_schemas_message
@@ -60,6 +62,7 @@ class Session:
         self._exchanges: list[_Exchange] = []
         self._turns = 0
         self._answering = False
+        self._voice: Voice | None = None
 
     @property
     def ids(self) -> list[int]:
@@ -93,13 +96,29 @@ class Session:
         Raises TemplateError for an open turn or one without content, TextError for an empty one, and AudioError for a
         recording that can't be used.
         """
-        self._waiting.append(_checked(message, self._engine.profile.longest_question_seconds))
+        self._waiting.append(checked(message, self._engine.profile.longest_question_seconds))
 
-    def add_result(self, text: str) -> None:
-        """Append what a tool that the model called came to. Raises TextError for an empty result."""
+    def add_result(self, text: str, clip: Samples | None = None) -> None:
+        """Append what a tool that the model called came to, and a recording (16 kHz, [n]) that it found.
+
+        Raises TextError for an empty result, AudioError for a recording that can't be used.
+        """
         if not text.strip():
             raise TextError("got an empty tool result; wanted some text, if only that there is nothing to tell")
-        self._waiting.append(Message("input", (TextPart(text),)))
+        result = TextPart(text)
+        self._waiting.append(Message("input", (result,) if clip is None else (result, self._part(clip))))
+
+    def switch_voice(self, choice: VoiceChoice) -> None:
+        """Speak in another voice from the next answer on, whatever `stream` is told; None ends that.
+
+        Raises ConfigError for an unknown name, AudioError for a recording that can't be used; then nothing changes.
+        """
+        self._voice = None if choice is None else self._engine.voices.choose(choice)
+
+    @property
+    def voice(self) -> Voice | None:
+        """What `switch_voice` chose."""
+        return self._voice
 
     def stream(
         self,
@@ -136,8 +155,8 @@ class Session:
             new.append(Message("human", (self._part(question),)))
         if not any(message.role in ("human", "input") for message in new):
             raise ConfigError("nothing was asked since the last answer; give a question, or add one first")
-        sound = None if text_only else self._engine.speech(self._engine.voices.choose(voice))
-        heard = _has_sound(new)
+        sound = None if text_only else self._engine.speech(self._voice or self._engine.voices.choose(voice))
+        heard = has_sound(new)
         spoken = sound is not None or not (self._engine.profile.writes_answers or not heard)
         prompt = self._prompt(new, spoken)
         self._check_room(prompt)
@@ -154,13 +173,13 @@ class Session:
             raise ConfigError("the session is still answering; take or close the last answer's events first")
         self._context = self._engine.context(capacity=1)
         self._waiting, self._question, self._exchanges = [], ([], []), []
-        self._answer_start, self._head, self._turns = None, 0, 0
+        self._answer_start, self._head, self._turns, self._voice = None, 0, 0, None
 
     def mark(self) -> Mark:
         """Where the conversation stands, for `go_back`."""
         return Mark(
             len(self._context), tuple(self._waiting), self._question, self._answer_start, self._head,
-            tuple(self._exchanges), self._turns, self._system, self._tools,
+            tuple(self._exchanges), self._turns, self._system, self._tools, self._voice,
         )  # fmt: skip
 
     def go_back(self, mark: Mark) -> None:
@@ -175,7 +194,7 @@ class Session:
         self._context.rewind(mark.length)
         self._waiting, self._exchanges = list(mark.waiting), list(mark.exchanges)
         self._question, self._answer_start, self._head = mark.question, mark.answer_start, mark.head
-        self._turns, self._system, self._tools = mark.turns, mark.system, mark.tools
+        self._turns, self._system, self._tools, self._voice = mark.turns, mark.system, mark.tools, mark.voice
 
     def transcript(self) -> str:
         """The words of the last question, written down from what was encoded for the answer; "" if it was written."""
@@ -263,7 +282,7 @@ class Session:
         return AudioPart(hear(question, self._engine.profile.longest_question_seconds))
 
     def _prompt(self, new: Sequence[Message], spoken: bool) -> Prompt:
-        messages = _joined(new)
+        messages = joined(new)
         messages.append(Message("assistant", SPEAK if spoken else None, eot=not spoken))
         if not self._context.ids:
             declared = [tool_schemas_message(self._tools)] if self._tools else []
@@ -276,7 +295,7 @@ class Session:
         prompts = self._engine.profile.prompts
         if self._tools and prompts.tools:
             return prompts.tools
-        return prompts.answer if _has_sound(new) else prompts.chat
+        return prompts.answer if has_sound(new) else prompts.chat
 
     def _check_room(self, prompt: Prompt) -> None:
         room = self._context.room - spoken_tokens(RESERVED_SECONDS)
@@ -363,44 +382,4 @@ class Mark:
     turns: int
     system: str | None
     tools: tuple[ToolSchema, ...]
-
-
-def _checked(message: Message, longest_seconds: float) -> Message:
-    """The message as it can be a turn, its recordings checked; errors as `Session.add`."""
-    if message.content is None or not message.eot:
-        raise TemplateError(f"got an open '{message.role}' turn; wanted a finished one")
-    if isinstance(message.content, str):
-        if not message.content.strip():
-            raise TextError(f"got an empty '{message.role}' turn; wanted some text or a recording")
-        return message
-    parts: list[Part] = []
-    for part in message.content:
-        if isinstance(part, TextPart) and not part.text.strip():
-            raise TextError(f"got an empty text in a '{message.role}' turn; leave it out")
-        parts.append(AudioPart(hear(part.samples, longest_seconds)) if isinstance(part, AudioPart) else part)
-    if not parts:
-        raise TextError(f"got an empty '{message.role}' turn; wanted some text or a recording")
-    return Message(message.role, tuple(parts))
-
-
-def _has_sound(messages: Sequence[Message]) -> bool:
-    """Whether the last human turn is spoken."""
-    human = [message.content for message in messages if message.role == "human"]
-    return (
-        bool(human) and not isinstance(human[-1], str) and any(isinstance(part, AudioPart) for part in human[-1] or ())
-    )
-
-
-def _joined(messages: Sequence[Message]) -> list[Message]:
-    """Human turns that follow each other as one, a part each (reference facts 4.7)."""
-    joined: list[Message] = []
-    for message in messages:
-        if joined and message.role == joined[-1].role == "human":
-            joined[-1] = Message("human", (*_parts(joined[-1]), *_parts(message)))
-        else:
-            joined.append(message)
-    return joined
-
-
-def _parts(message: Message) -> tuple[Part, ...]:
-    return (TextPart(message.content),) if isinstance(message.content, str) else message.content or ()
+    voice: Voice | None

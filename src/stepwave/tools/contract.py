@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, Union
 
 from stepwave.facts.errors import ConfigError
+from stepwave.signal.files import Audio
 from stepwave.text.schemas import ToolSchema
 
 _PLAIN: Final = {str: "string", int: "integer", float: "number", bool: "boolean"}
@@ -30,7 +31,8 @@ class Tool:
     """What the model is told of it."""
     run: Callable[..., object]
     """Is called with the arguments by name, in a thread of its own. What it returns is told to the model: a text as it
-    is, anything else as JSON. A `ToolError` is told in its own words; of other exceptions, only that it failed."""
+    is, a `VoiceFound` by its text, anything else as JSON. A `ToolError` is told in its own words; of other exceptions,
+    only that it failed."""
     sensitive: bool = False
     """Whether each call needs a yes from the user, because it changes something, costs something or tells secrets."""
 
@@ -43,6 +45,19 @@ class Tool:
     def description(self) -> str:
         """What it is for."""
         return self.schema.description
+
+
+@dataclass(frozen=True, eq=False)
+class VoiceFound:
+    """A result that changes whose voice the conversation goes on in, until another one comes."""
+
+    text: str
+    """What the model is told."""
+    name: str
+    """What the voice is called."""
+    clip: Audio | None
+    """How it sounds, at least a second of speech: flow matching takes its timbre, the model hears its style (paper,
+    section 3.1). None for the model's own voice."""
 
 
 def tool(function: Callable[..., object], *, name: str | None = None, sensitive: bool = False) -> Tool:

@@ -19,7 +19,7 @@ from stepwave.facts.events import ToolCallRequest
 from stepwave.facts.registry import Registry
 from stepwave.text.markup import START, parse_tool_calls
 from stepwave.text.schemas import ToolSchema
-from stepwave.tools.contract import Tool
+from stepwave.tools.contract import Tool, VoiceFound
 
 SECONDS: Final = 10.0
 LONGEST_RESULT: Final = 2000
@@ -49,6 +49,8 @@ class ToolOutcome:
     into the time limit. "failed": the tool raised. "too_many": no more calls were allowed; it was not run."""
     problem: str | None = None
     """What a failing tool raised, for whoever looks after it. The model is not told: it might say it aloud."""
+    voice: VoiceFound | None = None
+    """The voice to go on in, where the tool found one."""
 
 
 class ToolRunner:
@@ -90,16 +92,18 @@ class ToolRunner:
     def run(self, request: ToolCallRequest) -> ToolOutcome:
         """Run one call and wait for it. Never raises for what the model wrote or the tool did."""
         started = time.perf_counter()
-        text, status, problem = self._run(request)
+        result, status, problem = self._run(request)
         seconds = time.perf_counter() - started
-        return ToolOutcome(request.name, request.arguments_json, self._bounded(text), seconds, status, problem)
+        voice = result if isinstance(result, VoiceFound) else None
+        text = self._bounded(_written(result))
+        return ToolOutcome(request.name, request.arguments_json, text, seconds, status, problem, voice)
 
     def refuse(self, request: ToolCallRequest) -> ToolOutcome:
         """The outcome of a call that comes after the last one allowed."""
         text = f"The call of {_quoted(request.name)} was not run: no more tool calls are possible."
         return ToolOutcome(request.name, request.arguments_json, text, 0.0, "too_many")
 
-    def _run(self, request: ToolCallRequest) -> tuple[str, Status, str | None]:
+    def _run(self, request: ToolCallRequest) -> tuple[str | VoiceFound, Status, str | None]:
         name, offered = request.name, ", ".join(self._allowed) or "none"
         if name and name not in self._tools:
             return f"There is no tool called {_quoted(name)}. Tools there are: {offered}.", "unknown", None
@@ -120,13 +124,15 @@ class ToolRunner:
             return text, "unconfirmed", None
         return self._bounded_call(tool, arguments)
 
-    def _bounded_call(self, tool: Tool, arguments: Mapping[str, Any]) -> tuple[str, Status, str | None]:
-        results: list[str] = []
+    def _bounded_call(self, tool: Tool, arguments: Mapping[str, Any]) -> tuple[str | VoiceFound, Status, str | None]:
+        results: list[str | VoiceFound] = []
         errors: list[BaseException] = []
 
         def work() -> None:
             try:
-                results.append(_written(tool.run(**arguments)))
+                result = tool.run(**arguments)
+                # Written here, so that a result that cannot be written is the tool's failure.
+                results.append(result if isinstance(result, VoiceFound) else _written(result))
             except BaseException as error:  # also an exit, which would otherwise end the thread without a word
                 errors.append(error)
 
@@ -205,6 +211,8 @@ def _written(result: object) -> str:
     """A tool's result as text that is not empty."""
     if result is None:
         return "Done."
+    if isinstance(result, VoiceFound):
+        result = result.text
     text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False, default=str)
     return text if text.strip() else "The tool found nothing."
 
