@@ -15,8 +15,10 @@ LARGE_BLOCK: Final = 8 << 20
 """Bytes from which memory that is freed goes back to the system: less than any conversation's keys, more than what the
 model computes with all the time."""
 KEPT_KERNELS: Final = 64
-"""Kernels that oneDNN keeps for shapes it has met. By itself it keeps 1,024: questions and answers come in ever other
-lengths, so memory grows for hours, and saves no time that could be measured."""
+"""Kernels that are kept for shapes they have met, by oneDNN and by what PyTorch calls it with. Each keeps 1,024 by
+itself: questions and answers come in ever other lengths, so memory grows for hours, and saves no time that could be
+measured."""
+_KERNEL_CACHES: Final = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")  # the latter is ideep's
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # glibc's malloc.h
 _CGROUP_LIMITS: Final = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
@@ -39,7 +41,8 @@ def give_back_what_is_freed() -> None:
     By itself it learns from each large block that is freed to keep the next: conversations come and go, their caches
     grow by doubling, and what lies between them is never used again. To be called before the first model computes.
     """
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(KEPT_KERNELS))
+    for cache in _KERNEL_CACHES:
+        os.environ.setdefault(cache, str(KEPT_KERNELS))
     if (mallopt := _of_glibc("mallopt")) is not None:
         mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK)
         mallopt(_M_ARENA_MAX, 2)
