@@ -54,9 +54,11 @@ def test_a_program_is_told_text_voice_and_pace(
     [
         ("sys.exit(3)", "gave no sound"),
         ("sys.stdout.write('no sound')", "gave no sound"),
+        ("sys.stderr.write('unbound variable: voice_slt')", "gave no sound .*unbound variable: voice_slt"),
+        ("", "gave no sound .*it said nothing"),
         ("time.sleep(60)", r"took over 0\.5 s"),
     ],
-    ids=["fails", "babbles", "hangs"],
+    ids=["fails", "babbles", "lacks the voice", "is silent", "hangs"],
 )
 def test_a_program_that_does_not_speak_is_told(
     body: str, complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

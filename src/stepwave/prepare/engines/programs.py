@@ -40,9 +40,12 @@ class CommandVoice:
             command = ["text2wave", "-eval", f"(voice_{self.name})", "-eval", stretch, "-o", "-"]
         else:
             command = ["espeak-ng", "-v", self.name, "-s", f"{WORDS_PER_MINUTE * speed:.0f}", "--stdout", "--", text]
-        said = text.encode() if self.engine == "festival" else None
+        given = text.encode() if self.engine == "festival" else None
         try:
-            done = subprocess.run(command, check=True, capture_output=True, timeout=LONGEST_RUN_SECONDS, input=said)
+            done = subprocess.run(command, check=True, capture_output=True, timeout=LONGEST_RUN_SECONDS, input=given)
+            if not done.stdout.startswith(b"RIFF"):  # festival ends well and says nothing where a voice is missing
+                said = done.stderr.decode(errors="replace").strip()[-200:]
+                raise ServiceError(f"{command[0]} gave no sound for {text[:40]!r} ({said or 'it said nothing'})")
             samples, rate = _read_streamed_wav(done.stdout)
         except subprocess.TimeoutExpired:
             raise ServiceError(f"{command[0]} took over {LONGEST_RUN_SECONDS:g} s for {text[:40]!r}") from None
