@@ -29,6 +29,14 @@ def reply(
     ] = None,
     tools: tool_options.Tools = None,
     trace: tool_options.Trace = False,
+    conversation: Annotated[
+        Path | None,
+        typer.Option(
+            "--session",
+            metavar="FILE",
+            help="Go on with the conversation in this file, if it is there, and keep it there.",
+        ),
+    ] = None,
     json: options.Json = False,
     seed: options.Seed = None,
     device: options.Device = None,
@@ -45,10 +53,13 @@ def reply(
       stepwave reply question.wav -o answer.flac --voice my-own-voice.wav
       stepwave reply question.wav --text
       stepwave reply question.wav --tools all --trace
+      stepwave reply next-question.wav --session talk.safetensors
       stepwave reply question.wav --json | jq .heard
     """
     from stepwave.dialogue.loading import load
+    from stepwave.dialogue.saved import save_session
     from stepwave.facts.events import AudioDelta, Event, ToolCallRequest
+    from stepwave.signal.atomic import check_target
     from stepwave.signal.files import check_audio_target, write_audio
 
     if text and (output or voice):
@@ -56,6 +67,8 @@ def reply(
     target = output or ANSWER
     if not text:
         check_audio_target(target)
+    if conversation is not None:
+        check_target(conversation)
     offered = tool_options.chosen_tools(tools)
     with Steps() as steps:
         seconds = 0.0
@@ -72,11 +85,18 @@ def reply(
         talker = load(model, device, threads)
         samples = talker.hear(question)
         ready = None if text else talker.voice(voice)
+        session = None
+        if conversation is not None:
+            steps.now("reading what was said before")
+            earlier = conversation.exists()
+            session = talker.resume(conversation, seed) if earlier else talker.session(seed=seed)
         steps.now("listening")
         result = talker.reply(
             samples, ready, text_only=text, max_seconds=max_seconds, seed=seed, listener=listen,
-            tools=offered, confirm=tool_options.asking(steps),
+            tools=offered, confirm=tool_options.asking(steps), session=session,
         )  # fmt: skip
+        if conversation is not None and session is not None:
+            save_session(session, conversation)
     if not text:
         if not len(result.samples):
             raise OutputError(f"the model gave no sound for an answer to {question}; ask again, or with --text")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from stepwave.dialogue.history import shortened
-from stepwave.dialogue.language import Engine, Heard, LanguageContext
+from stepwave.dialogue.language import Engine, LanguageContext
 from stepwave.dialogue.listening import Recording, hear
 from stepwave.dialogue.messages import checked, has_sound, joined
+from stepwave.dialogue.state import Exchange, Mark, Piece
 from stepwave.dialogue.tasks import WRITTEN_TOKENS_PER_SECOND, spoken_tokens, transcribe_piece
 from stepwave.dialogue.voices import VoiceChoice
 from stepwave.facts.conversation import AudioPart, Message, TextPart
@@ -56,13 +57,28 @@ class Session:
         self._tools = tuple(tools)
         self._context: LanguageContext = engine.context()
         self._waiting: list[Message] = []
-        self._question: tuple[list[Samples], list[Heard]] = ([], [])
+        self._question: tuple[Piece, ...] = ()
         self._answer_start: int | None = None
         self._head = 0  # ids of the system prompt and the tools
-        self._exchanges: list[_Exchange] = []
+        self._exchanges: list[Exchange] = []
         self._turns = 0
         self._answering = False
         self._voice: Voice | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The model."""
+        return self._engine
+
+    @property
+    def seed(self) -> int | None:
+        """What its answers are drawn from; None for something else each time."""
+        return self._seed
+
+    @property
+    def answering(self) -> bool:
+        """Whether an answer is being made."""
+        return self._answering
 
     @property
     def ids(self) -> list[int]:
@@ -114,6 +130,10 @@ class Session:
         Raises ConfigError for an unknown name, AudioError for a recording that can't be used; then nothing changes.
         """
         self._voice = None if choice is None else self._engine.voices.choose(choice)
+
+    def offer(self, tools: Sequence[ToolSchema]) -> None:
+        """Say anew what the model may call, as `instruct` does."""
+        self.instruct(self._system, tools)
 
     @property
     def voice(self) -> Voice | None:
@@ -172,7 +192,7 @@ class Session:
         if self._answering:
             raise ConfigError("the session is still answering; take or close the last answer's events first")
         self._context = self._engine.context(capacity=1)
-        self._waiting, self._question, self._exchanges = [], ([], []), []
+        self._waiting, self._question, self._exchanges = [], (), []
         self._answer_start, self._head, self._turns, self._voice = None, 0, 0, None
 
     def mark(self) -> Mark:
@@ -192,14 +212,32 @@ class Session:
         if tuple(self._exchanges[: len(mark.exchanges)]) != mark.exchanges or len(self._context) < mark.length:
             raise ConfigError("the history was changed since; go back only over what was added to it")
         self._context.rewind(mark.length)
+        self._stand_at(mark)
+
+    def take_up(self, ids: Sequence[int], mark: Mark) -> None:
+        """Go on with a conversation of another session (`ids`, `mark`) with a model of the same tokens, in a new one.
+
+        What was said is read anew: it costs a computation over its positions. Raises ConfigError where this session has
+        begun, or ids and mark do not belong together, and what `LanguageContext.read` raises.
+        """
+        if self._context.ids or self._waiting or self._answering:
+            raise ConfigError("this session has begun; take a conversation up in a new one")
+        starts = [one.start for one in mark.exchanges]
+        places = [mark.head, *starts, *([] if mark.answer_start is None else [mark.answer_start])]
+        if mark.length != len(ids) or starts != sorted(starts) or not all(0 <= place <= len(ids) for place in places):
+            raise ConfigError("the conversation's places do not fit its ids; save it again")
+        self._context.read(Prompt(list(ids), [], []), [piece.heard for one in mark.exchanges for piece in one.pieces])
+        self._stand_at(mark)
+
+    def _stand_at(self, mark: Mark) -> None:
         self._waiting, self._exchanges = list(mark.waiting), list(mark.exchanges)
         self._question, self._answer_start, self._head = mark.question, mark.answer_start, mark.head
         self._turns, self._system, self._tools, self._voice = mark.turns, mark.system, mark.tools, mark.voice
 
     def transcript(self) -> str:
         """The words of the last question, written down from what was encoded for the answer; "" if it was written."""
-        pieces = zip(*self._question, strict=True)
-        return " ".join(filter(None, (transcribe_piece(self._engine, piece, [heard]) for piece, heard in pieces)))
+        told = (transcribe_piece(self._engine, piece.samples, [piece.heard]) for piece in self._question)
+        return " ".join(filter(None, told))
 
     def truncate(self, seconds: float) -> str:
         """Forget what of the last answer was not heard, all but its first `seconds`; returns the text that stays.
@@ -235,20 +273,20 @@ class Session:
         mark = self._engine.tokenizer.special.audio_start
         first = ids[:start].count(mark)
         last = first + ids[start:end].count(mark)
-        heard = [piece for one in self._exchanges for piece in one.heard]
+        heard = [piece.heard for one in self._exchanges for piece in one.pieces]
         context = self._context.fork()
         context.rewind(start)
         context.read(Prompt([*instead, *ids[end:]], [], []), heard[last:])
         self._context = context
-        exchanges: list[_Exchange] = []
+        exchanges: list[Exchange] = []
         number = 0
         for one in self._exchanges:
-            kept = tuple(piece for at, piece in enumerate(one.heard, number) if not first <= at < last)
-            number += len(one.heard)
+            kept = tuple(piece for at, piece in enumerate(one.pieces, number) if not first <= at < last)
+            number += len(one.pieces)
             if start < one.start < end and exchanges:  # its beginning is gone: it goes on from the one before
-                exchanges[-1] = _Exchange(exchanges[-1].start, (*exchanges[-1].heard, *kept))
+                exchanges[-1] = Exchange(exchanges[-1].start, (*exchanges[-1].pieces, *kept))
             else:
-                exchanges.append(_Exchange(one.start if one.start <= start else max(start, one.start + longer), kept))
+                exchanges.append(Exchange(one.start if one.start <= start else max(start, one.start + longer), kept))
         self._exchanges = exchanges
         if self._answer_start is not None and self._answer_start > start:
             self._answer_start = self._answer_start + longer if self._answer_start >= end else None
@@ -266,11 +304,11 @@ class Session:
         forgotten = len(self._exchanges) - len(kept)
         if forgotten:
             start = kept[0].start if kept else len(ids)
-            heard = [piece for one in kept for piece in one.heard]
+            heard = [piece.heard for one in kept for piece in one.pieces]
             self._context = self._engine.context()
             self._context.read(Prompt([*ids[: self._head], *ids[start:]], [], []), heard)
             shift = start - self._head
-            self._exchanges = [_Exchange(one.start - shift, one.heard) for one in kept]
+            self._exchanges = [Exchange(one.start - shift, one.pieces) for one in kept]
             self._answer_start = self._answer_start - shift if self._answer_start is not None and kept else None
         return forgotten
 
@@ -335,9 +373,10 @@ class Session:
         try:
             heard = self._engine.encode(prompt.audio)
             self._context.read(prompt, heard)
-            self._exchanges.append(_Exchange(max(before, self._head), tuple(heard)))
+            pieces = tuple(map(Piece, prompt.audio, heard))
+            self._exchanges.append(Exchange(max(before, self._head), pieces))
             if any(message.role == "human" for message in new):  # what a tool came to is no question
-                self._question = (prompt.audio, heard)
+                self._question = pieces
             self._answer_start = len(self._context) if sound is not None else None
             self._turns += 1
             events = self._context.decode(settings, interrupted)
@@ -359,27 +398,3 @@ class Session:
             # Also when the caller stops listening: what was said so far is then the answer that the history holds.
             self._context.close()
             self._answering = False
-
-
-@dataclass(frozen=True, eq=False)
-class _Exchange:
-    """A question and its answer in the history: where its ids start, and its sound as the model heard it."""
-
-    start: int
-    heard: tuple[Heard, ...]
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A place in a conversation; see `Session.mark`."""
-
-    length: int
-    waiting: tuple[Message, ...]
-    question: tuple[list[Samples], list[Heard]]
-    answer_start: int | None
-    head: int
-    exchanges: tuple[_Exchange, ...]
-    turns: int
-    system: str | None
-    tools: tuple[ToolSchema, ...]
-    voice: Voice | None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from stepwave.dialogue.listening import Recording, hear, stretches
 from stepwave.dialogue.loop import LoopEvent, converse
 from stepwave.dialogue.profile import Profile
 from stepwave.dialogue.results import Reading, Reply, Round, Timings
+from stepwave.dialogue.saved import load_session
 from stepwave.dialogue.sentences import readings
 from stepwave.dialogue.session import Session
 from stepwave.dialogue.tasks import read_piece, stream_transcript, transcribe_piece
@@ -84,6 +87,13 @@ class Stepwave:
         """A conversation of several turns; see `Session`."""
         return Session(self.engine, system, seed, tools)
 
+    def resume(self, path: str | os.PathLike[str], seed: int | None = None) -> Session:
+        """Take up a conversation that `dialogue.saved.save_session` kept; `seed` replaces its own.
+
+        Raises ConfigError where the file is missing or damaged, or does not fit this model.
+        """
+        return load_session(self.engine, Path(path), seed)
+
     def stream_reply(
         self,
         audio: Recording | TextPart,
@@ -109,6 +119,7 @@ class Stepwave:
         listener: Listener | None = None,
         tools: Sequence[Tool] = (),
         confirm: Confirm | None = None,
+        session: Session | None = None,
     ) -> Reply:
         """Answer one question, as a whole.
 
@@ -122,6 +133,7 @@ class Stepwave:
             listener: is called with every event as it comes.
             tools: what the model may call; calls are run as `dialogue.loop.converse` tells.
             confirm: asks the user before a sensitive tool is run; without it none is.
+            session: a conversation to go on with, from now on with `tools`, and by its own seed; without it a new one.
 
         Raises:
             StepwaveError: see `Session.stream`.
@@ -129,7 +141,10 @@ class Stepwave:
         question = audio if isinstance(audio, TextPart) else self.hear(audio)
         ready = None if text_only else self.voice(voice)
         runner = ToolRunner(tools, confirm=confirm)
-        session = self.session(seed=seed, tools=runner.schemas)
+        if session is None:
+            session = self.session(seed=seed, tools=runner.schemas)
+        else:
+            session.offer(runner.schemas)
         started = time.perf_counter()
         told = _Told(started)
         for event in converse(session, runner, question, voice=ready, text_only=text_only, max_seconds=max_seconds):

@@ -13,7 +13,8 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from stepwave.dialogue.session import Mark, Session
+from stepwave.dialogue.session import Session
+from stepwave.dialogue.state import Mark
 from stepwave.facts.conversation import Message
 from stepwave.facts.errors import StepwaveError
 from stepwave.facts.events import AudioDelta, Event
