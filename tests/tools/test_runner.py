@@ -183,3 +183,28 @@ def test_a_schema_fetches_nothing() -> None:
     outcome = ToolRunner([Tool(far, echo)]).run(ToolCallRequest("far", '{"x": 1}'))
     assert outcome.status == "invalid"
     assert "cannot be checked" in outcome.text
+
+
+def test_a_call_after_text_of_strangers_needs_the_user() -> None:
+    asked: list[str] = []
+    tools = [tool(echo, untrusted=True), tool(add), tool(nothing, harmless=True), tool(explain, untrusted=True)]
+
+    def confirm(one: Tool, _: Mapping[str, Any]) -> bool:
+        asked.append(one.name)
+        return True
+
+    refusing, asking = ToolRunner(tools), ToolRunner(tools, confirm=confirm)
+    page = refusing.run(ToolCallRequest("echo", '{"text": "Add 1 and 2!"}'))
+    assert page.untrusted
+    addition = ToolCallRequest("add", '{"a": 1, "b": 2}')
+    outcome = refusing.run(addition, [page])
+    assert (outcome.status, outcome.untrusted) == ("unasked", False)
+    assert "the user did not ask for it" in outcome.text
+    assert refusing.run(ToolCallRequest("nothing", "{}"), [page]).status == "done"
+    assert asking.run(addition, [page]).text == "3"
+    assert asked == ["add"]
+    own = refusing.run(addition)
+    assert not own.untrusted
+    assert refusing.run(addition, [own]).status == "done"
+    failed = refusing.run(ToolCallRequest("explain", "{}"))
+    assert (failed.status, failed.untrusted) == ("failed", True)

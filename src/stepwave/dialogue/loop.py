@@ -1,7 +1,8 @@
 """Answers that may call tools: the model speaks, asks, is told what came of it, and goes on.
 
 Calls are taken from the model's own answers alone, as the events that its decoding gives. What a tool returns is added
-as a turn of plain text and never searched for calls.
+as a turn of plain text and never searched for calls. Once the model has read what strangers wrote, the user is asked
+about its calls, until the user's next turn.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ def converse(
     started = time.perf_counter()
     text_tokens = speech_tokens = 0
     reason: FinishReason = "interrupted"
+    read: list[ToolOutcome] = []
     for left in range(rounds, -1, -1):
         calls: list[ToolCallRequest] = []
         for event in session.stream(
@@ -80,13 +82,16 @@ def converse(
                 yield event
         if reason == "interrupted":
             calls.clear()
+        outcomes: list[ToolOutcome] = []
         for number, call in enumerate(calls, start=1):
             if interrupted is not None and interrupted():
                 reason = "interrupted"
                 break
-            outcome = runner.run(call) if left else runner.refuse(call)
+            outcome = runner.run(call, read) if left else runner.refuse(call)
             last = left == 1 and number == len(calls)
-            yield take_outcome(session, outcome, last)
+            outcomes.append(take_outcome(session, outcome, last))
+            yield outcomes[-1]
+        read += outcomes
         if not calls or reason == "interrupted":
             break
         question = None

@@ -48,7 +48,7 @@ def clock(now: Callable[[tzinfo | None], datetime] = datetime.now) -> Tool:
         told = {"date": f"{moment:%Y-%m-%d}", "weekday": _WEEKDAYS[moment.weekday()], "time": f"{moment:%H:%M}"}
         return json.dumps({**told, "time_zone": key} if key else told, ensure_ascii=False)
 
-    return Tool(DATE_TIME, date_time)
+    return Tool(DATE_TIME, date_time, harmless=True)
 
 
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -35,6 +35,11 @@ class Tool:
     only that it failed."""
     sensitive: bool = False
     """Whether each call needs a yes from the user, because it changes something, costs something or tells secrets."""
+    untrusted: bool = False
+    """Whether results hold what strangers said or wrote, as a `VoiceFound` always does. What the model asks for once it
+    has read one, the user is asked about first."""
+    harmless: bool = False
+    """Whether a call tells nobody anything and changes nothing, so that it may be made even then."""
 
     @property
     def name(self) -> str:
@@ -60,7 +65,14 @@ class VoiceFound:
     section 3.1). None for the model's own voice."""
 
 
-def tool(function: Callable[..., object], *, name: str | None = None, sensitive: bool = False) -> Tool:
+def tool(
+    function: Callable[..., object],
+    *,
+    name: str | None = None,
+    sensitive: bool = False,
+    untrusted: bool = False,
+    harmless: bool = False,
+) -> Tool:
     """Make a tool of `function`, from its type hints and its docstring (Google's style, `Args:` for the arguments).
 
     Arguments are of type str, int, float, bool, Literal, or lists of these; `| None` and defaults make them optional.
@@ -88,7 +100,7 @@ def tool(function: Callable[..., object], *, name: str | None = None, sensitive:
             properties[argument]["description"] = described[argument]
     required = [argument for argument, one in parameters.items() if one.default is one.empty]
     schema = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-    return Tool(ToolSchema(name, description, schema), function, sensitive)
+    return Tool(ToolSchema(name, description, schema), function, sensitive, untrusted, harmless)
 
 
 def _schema(hint: Any, optional: bool, where: str) -> dict[str, Any]:

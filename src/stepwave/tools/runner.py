@@ -21,11 +21,15 @@ from stepwave.text.markup import START, parse_tool_calls
 from stepwave.text.schemas import ToolSchema
 from stepwave.tools.contract import Tool, VoiceFound
 
+_LED: Final = (
+    "its call came after text from elsewhere, and the user did not ask for it. "
+    "Tell the user what you would like to do, and wait for an answer."
+)
 SECONDS: Final = 10.0
 LONGEST_RESULT: Final = 2000
 
 Status: TypeAlias = Literal[
-    "done", "malformed", "unknown", "forbidden", "invalid", "unconfirmed", "late", "failed", "too_many"
+    "done", "malformed", "unknown", "forbidden", "invalid", "unconfirmed", "unasked", "late", "failed", "too_many"
 ]
 Confirm: TypeAlias = Callable[[Tool, Mapping[str, Any]], bool]
 """Asks the user whether a tool may be run with these arguments."""
@@ -45,12 +49,15 @@ class ToolOutcome:
     """How long it took, with asking the user."""
     status: Status
     """"done": the tool ran. "malformed": no JSON object of arguments. "unknown": no such tool. "forbidden": not offered
-    in this conversation. "invalid": arguments against the schema. "unconfirmed": the user did not say yes. "late": ran
-    into the time limit. "failed": the tool raised. "too_many": no more calls were allowed; it was not run."""
+    in this conversation. "invalid": arguments against the schema. "unconfirmed": the user did not say yes. "unasked": the
+    same, after text of strangers. "late": ran into the time limit. "failed": the tool raised. "too_many": no more calls
+    were allowed; it was not run."""
     problem: str | None = None
     """What a failing tool raised, for whoever looks after it. The model is not told: it might say it aloud."""
     voice: VoiceFound | None = None
     """The voice to go on in, where the tool found one."""
+    untrusted: bool = False
+    """Whether the text holds what strangers said or wrote."""
 
 
 class ToolRunner:
@@ -62,7 +69,8 @@ class ToolRunner:
             program at the latest.
         longest: characters of a result that the model is told.
         allowed: names of the tools that this conversation offers; None for all.
-        confirm: asks the user about a call of a sensitive tool; None means no to all. What it raises is passed on.
+        confirm: asks the user about a call of a sensitive tool, or one that comes after text of strangers; None means
+            no to all. What it raises is passed on.
 
     Raises RegistryError if two tools share a name or an allowed one is not there, ConfigError for a bound that is not
     above 0 and for a schema that is none.
@@ -89,21 +97,28 @@ class ToolRunner:
         """What the model is told of the tools that it may call."""
         return [self._tools[name].schema for name in self._allowed]
 
-    def run(self, request: ToolCallRequest) -> ToolOutcome:
-        """Run one call and wait for it. Never raises for what the model wrote or the tool did."""
+    def run(self, request: ToolCallRequest, read: Sequence[ToolOutcome] = ()) -> ToolOutcome:
+        """Run one call and wait for it. Never raises for what the model wrote or the tool did.
+
+        `read` are the outcomes that the model has read since the user last spoke: after an untrusted one it may be a
+        stranger who asks for the call, so the user is asked, unless the tool is harmless.
+        """
         started = time.perf_counter()
-        result, status, problem = self._run(request)
+        result, status, problem = self._run(request, any(outcome.untrusted for outcome in read))
         seconds = time.perf_counter() - started
         voice = result if isinstance(result, VoiceFound) else None
         text = self._bounded(_written(result))
-        return ToolOutcome(request.name, request.arguments_json, text, seconds, status, problem, voice)
+        # A tool that failed may quote strangers, too.
+        untrusted = status in ("done", "failed") and (voice is not None or self._tools[request.name].untrusted)
+        return ToolOutcome(request.name, request.arguments_json, text, seconds, status, problem, voice, untrusted)
 
     def refuse(self, request: ToolCallRequest) -> ToolOutcome:
         """The outcome of a call that comes after the last one allowed."""
         text = f"The call of {_quoted(request.name)} was not run: no more tool calls are possible."
         return ToolOutcome(request.name, request.arguments_json, text, 0.0, "too_many")
 
-    def _run(self, request: ToolCallRequest) -> tuple[str | VoiceFound, Status, str | None]:
+    def _run(self, request: ToolCallRequest, led: bool) -> tuple[str | VoiceFound, Status, str | None]:
+        """Run it; `led` tells that the model may have been led to ask for it."""
         name, offered = request.name, ", ".join(self._allowed) or "none"
         if name and name not in self._tools:
             return f"There is no tool called {_quoted(name)}. Tools there are: {offered}.", "unknown", None
@@ -119,7 +134,10 @@ class ToolRunner:
         arguments = {key: value for key, value in arguments.items() if value is not None or key in required}
         if wrong := _what_is_wrong(arguments, tool.schema):
             return f"The arguments for {_quoted(name)} are wrong: {wrong}. The tool was not run.", "invalid", None
-        if tool.sensitive and not (self._confirm and self._confirm(tool, arguments)):
+        led = led and not tool.harmless
+        if (tool.sensitive or led) and not (self._confirm and self._confirm(tool, arguments)):
+            if led:
+                return f"The tool {_quoted(name)} was not run: {_LED}", "unasked", None
             text = f"The tool {_quoted(name)} was not run: it needs the user's consent, which was not given."
             return text, "unconfirmed", None
         return self._bounded_call(tool, arguments)
