@@ -49,9 +49,9 @@ class ToolOutcome:
     """How long it took, with asking the user."""
     status: Status
     """"done": the tool ran. "malformed": no JSON object of arguments. "unknown": no such tool. "forbidden": not offered
-    in this conversation. "invalid": arguments against the schema. "unconfirmed": the user did not say yes. "unasked": the
-    same, after text of strangers. "late": ran into the time limit. "failed": the tool raised. "too_many": no more calls
-    were allowed; it was not run."""
+    in this conversation. "invalid": arguments against the schema. "unconfirmed": the user did not say yes. "unasked":
+    nor did they after text of strangers. "late": ran into the time limit. "failed": the tool raised. "too_many": no
+    more calls were allowed; it was not run."""
     problem: str | None = None
     """What a failing tool raised, for whoever looks after it. The model is not told: it might say it aloud."""
     voice: VoiceFound | None = None
