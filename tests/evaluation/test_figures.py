@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stepwave.evaluation.answers import Answer, AnswerFile, Item
-from stepwave.evaluation.figures import Evidence, Measure, Score, Target, UnscorableError, apply
+from stepwave.evaluation.answers import Answer, AnswerFile, Item, UnscorableError
+from stepwave.evaluation.figures import Evidence, Measure, Score, Target, apply
 from stepwave.evaluation.listener import Listener
 
 Answers = Callable[..., list[Answer]]

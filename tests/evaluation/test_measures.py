@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from stepwave.evaluation import measures
-from stepwave.evaluation.answers import Answer, AnswerFile, Arrival, Item, Produced
-from stepwave.evaluation.figures import Evidence, UnscorableError
+from stepwave.evaluation.answers import Answer, AnswerFile, Arrival, Item, Produced, UnscorableError
+from stepwave.evaluation.figures import Evidence
 from stepwave.evaluation.listener import Listener
 
 Listeners = Callable[[dict[int, str]], Listener]

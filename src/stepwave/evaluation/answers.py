@@ -21,6 +21,10 @@ Status: TypeAlias = Literal["finished", "cut", "failed"]
 """finished: the model ended by itself; cut: it ran into its limit; failed: there is no answer, `error` says why."""
 
 
+class UnscorableError(Exception):
+    """An answer that is there but cannot be scored; it counts as failed."""
+
+
 @dataclass(frozen=True)
 class Item:
     """One thing asked of a model."""

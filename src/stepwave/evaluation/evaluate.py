@@ -21,6 +21,7 @@ from stepwave.evaluation.report import Report, write_report
 from stepwave.evaluation.runner import run_check, stored_answers, unanswered
 from stepwave.evaluation.subject import Subject
 from stepwave.evaluation.suites import SUITES, Check, Places, Suite
+from stepwave.evaluation.voice_ear import VoiceEar
 from stepwave.facts.errors import ConfigError, OutputError, StepwaveError
 from stepwave.signal.atomic import replace_file
 
@@ -51,10 +52,17 @@ class Plan:
         self.suite.chosen(self.only)
 
 
-def evaluate(plan: Plan, subject: Subject, listener: Listener, folder: Path, progress: Progress) -> Report:
+def evaluate(
+    plan: Plan,
+    subject: Subject,
+    listener: Listener,
+    folder: Path,
+    progress: Progress,
+    voices: VoiceEar | None = None,
+) -> Report:
     """Ask, score and report. A check whose material or model part is missing is reported as not measured.
 
-    The report covers all that `folder` holds, so checks can be run one by one.
+    The report covers all that `folder` holds, so checks can be run one by one. `voices` is needed to compare any.
 
     Raises:
         ConfigError: `folder` holds answers of another model, suite or seed; or nothing could be measured at all.
@@ -77,10 +85,10 @@ def evaluate(plan: Plan, subject: Subject, listener: Listener, folder: Path, pro
         else:
             answered[check.name] = answers
             _store_facts(folder, facts)
-    return _scored(plan.suite, answered, not_measured, listener, folder, facts, progress)
+    return _scored(plan.suite, answered, not_measured, listener, folder, facts, progress, voices)
 
 
-def score_again(folder: Path, listener: Listener, progress: Progress) -> Report:
+def score_again(folder: Path, listener: Listener, progress: Progress, voices: VoiceEar | None = None) -> Report:
     """Score what an earlier run left in `folder`; no model is loaded, and the material isn't needed.
 
     Raises ConfigError where there is no such run, or its suite is unknown.
@@ -90,7 +98,7 @@ def score_again(folder: Path, listener: Listener, progress: Progress) -> Report:
         raise ConfigError(f"{folder} holds no run ({RUN_FILE} is missing); name the folder that a run was stored in")
     suite = SUITES[facts["suite"]]
     answered = {check.name: stored_answers(check, folder) for check in suite.checks}
-    return _scored(suite, answered, {}, listener, folder, facts, progress)
+    return _scored(suite, answered, {}, listener, folder, facts, progress, voices)
 
 
 def _scored(
@@ -101,6 +109,7 @@ def _scored(
     folder: Path,
     facts: dict[str, Any],
     progress: Progress,
+    voices: VoiceEar | None,
 ) -> Report:
     if not any(answered.values()):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in not_measured.items())
@@ -112,7 +121,7 @@ def _scored(
         answers = answered[check.name]
         if not answers:
             continue
-        evidence = Evidence(AnswerFile(folder, check.name), remembering)
+        evidence = Evidence(AnswerFile(folder, check.name), remembering, voices)
         for done, measure in enumerate(check.measures):
             progress(f"scoring {check.name}", done, len(check.measures))
             figure, scored = apply(measure, check.name, answers, evidence)

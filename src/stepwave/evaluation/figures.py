@@ -7,20 +7,20 @@ in `measures`.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeAlias
 
-from stepwave.evaluation.answers import Answer, AnswerFile
+from stepwave.evaluation.answers import Answer, AnswerFile, UnscorableError
 from stepwave.evaluation.listener import Listener
 from stepwave.evaluation.metrics import Interval, median_interval, ratio, ratio_interval
+from stepwave.evaluation.voice_ear import VoiceEar
 from stepwave.facts.errors import AudioError
+from stepwave.facts.rates import INPUT_SAMPLE_RATE
+from stepwave.signal.files import read_audio
 from stepwave.signal.resample import Samples
 
 Unit: TypeAlias = Literal["%", "points", "s", ""]
 Average: TypeAlias = Literal["mean", "median", "worst"]
-
-
-class UnscorableError(Exception):
-    """An answer that is there but cannot be scored; it counts as failed."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,31 @@ class Score:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What scoring may look at besides the record: the stored sounds, and a listener to them."""
+    """What scoring may look at besides the record: the stored sounds, a listener to them, and one to voices."""
 
     file: AnswerFile
     listener: Listener
+    voices: VoiceEar | None = None
+    """None where no voices are compared."""
 
     def samples(self, sound: str | None) -> Samples:
         """A stored sound `[n]` at 16 kHz. Raises UnscorableError where there is none."""
         if sound is None:
             raise UnscorableError("there is no sound")
         return self.file.sound(sound)
+
+    def likeness(self, sound: str | None, other: str | Path | None) -> float:
+        """How alike two voices are, -1 to 1: the cosine of their embeddings. `other` may be a recording anywhere.
+
+        Raises UnscorableError where there is no sound, or too little, and where nobody compares voices.
+        """
+        if self.voices is None:
+            raise UnscorableError("nobody compares voices here")
+        if isinstance(other, Path):
+            compared = read_audio(other, sample_rate=INPUT_SAMPLE_RATE).samples
+        else:
+            compared = self.samples(other)
+        return self.voices.likeness(self.samples(sound), compared)
 
     def words(self, sound: str | None) -> str:
         """What the listener hears in a stored sound; nothing where there is no sound."""

@@ -4,8 +4,8 @@ Each takes the stored answer and the evidence (sounds, a listener) and gives an 
 question has no place in the measure, or UnscorableError where the answer lacks what is scored.
 """
 
-from stepwave.evaluation.answers import Answer
-from stepwave.evaluation.figures import Evidence, Score, UnscorableError
+from stepwave.evaluation.answers import Answer, UnscorableError
+from stepwave.evaluation.figures import Evidence, Score
 from stepwave.evaluation.metrics import wideband_pesq
 from stepwave.text.word_errors import normalised, word_errors
 

