@@ -46,11 +46,11 @@ class FakeModel:
         self.asked.append(f"{len(samples)} samples")
         return Produced(self.texts.pop(0))
 
-    def say(self, text: str) -> Produced:
-        self.asked.append(text)
+    def say(self, text: str, voice: str | None = None) -> Produced:
+        self.asked.append(text if voice is None else f"{text} ({voice})")
         if text in self.broken:
             raise RuntimeError("no breath left")
-        return Produced(text, sound=tone(len(text.split()), 24_000))
+        return Produced(text, sound=tone(len(text.split()) + (voice is not None), 24_000))
 
     def reply(self, samples: Samples) -> Produced:
         return Produced("It is noon.", "What time is it?", tone(3, 24_000), cut=True)

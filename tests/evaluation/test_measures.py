@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,9 @@ from stepwave.evaluation import measures
 from stepwave.evaluation.answers import Answer, AnswerFile, Arrival, Item, Produced, UnscorableError
 from stepwave.evaluation.figures import Evidence
 from stepwave.evaluation.listener import Listener
+from stepwave.evaluation.voice_ear import VoiceEar
+from stepwave.signal.files import write_audio
+from stepwave.signal.resample import Samples
 
 Listeners = Callable[[dict[int, str]], Listener]
 
@@ -64,6 +68,36 @@ def test_accepted_answers_are_compared_as_they_sound(evidence: Evidence, text: s
 
 def test_without_accepted_answers_nothing_is_said(evidence: Evidence) -> None:
     assert measures.accepted(Answer(Item("a", "what"), "finished", "that"), evidence) is None
+
+
+class VowelEar(VoiceEar):
+    """Takes two sounds for one voice as far as they are as long as each other."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("nowhere"))
+
+    def likeness(self, one: Samples, other: Samples) -> float:
+        return min(len(one), len(other)) / max(len(one), len(other))
+
+
+def test_voices_are_compared_with_the_clip(tmp_path: Path, evidence: Evidence) -> None:
+    clip = tmp_path / "clip.wav"
+    write_audio(clip, sound(8), 24_000)
+    hearing = replace(evidence, voices=VowelEar())
+    answer = evidence.file.store(Item("a", "x", str(clip)), Produced(sound=sound(4), original=sound(2)))
+    assert pair(measures.likeness(answer, hearing)) == (0.5, 1)
+    assert pair(measures.own_likeness(answer, hearing)) == (0.25, 1)
+    assert pair(measures.nearer(answer, hearing)) == (0.25, 1)
+    assert pair(measures.is_nearer(answer, hearing)) == (1, 1)
+    farther = evidence.file.store(Item("b", "x", str(clip)), Produced(sound=sound(2), original=sound(4)))
+    assert pair(measures.is_nearer(farther, hearing)) == (0, 1)
+    for bare, ears in ((replace(answer, sound=None), hearing), (answer, evidence), (_without_clip(answer), hearing)):
+        with pytest.raises(UnscorableError):
+            measures.nearer(bare, ears)
+
+
+def _without_clip(answer: Answer) -> Answer:
+    return replace(answer, item=replace(answer.item, sound=None))
 
 
 def test_quality_needs_both_sounds_and_speech_in_them(evidence: Evidence) -> None:

@@ -55,6 +55,15 @@ def test_a_question_keeps_its_end() -> None:
     np.testing.assert_array_equal(of_length(samples, 3), samples)
 
 
-def test_an_item_without_a_recording_is_refused_where_one_is_needed(model: Any) -> None:
+def test_a_text_is_said_in_two_voices(model: Any, recording: str) -> None:
+    produced = TASKS["say_as"](model, Item("a", "Good evening.", recording))
+    assert model.asked == [f"Good evening. ({recording})", "Good evening."]
+    assert produced.sound is not None
+    assert produced.original is not None
+    assert (len(produced.sound), len(produced.original)) == (7_200, 4_800)
+
+
+@pytest.mark.parametrize("task", ["reply", "say_as"])
+def test_an_item_without_a_recording_is_refused_where_one_is_needed(model: Any, task: str) -> None:
     with pytest.raises(ConfigError, match="no recording"):
-        TASKS["reply"](model, Item("a", "x"))
+        TASKS[task](model, Item("a", "x"))

@@ -64,7 +64,7 @@ class Answer:
     sound: str | None = None
     """The wav of what it said, relative to the run's folder; None for no sound."""
     original: str | None = None
-    """The wav of the recording that `sound` was made from, where the two are compared."""
+    """The wav that `sound` is compared with: the recording that it was made from, or the same text in another voice."""
     sound_seconds: float = 0.0
     """How long `sound` lasts."""
     seconds: float = 0.0

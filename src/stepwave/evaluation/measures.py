@@ -4,6 +4,8 @@ Each takes the stored answer and the evidence (sounds, a listener) and gives an 
 question has no place in the measure, or UnscorableError where the answer lacks what is scored.
 """
 
+from pathlib import Path
+
 from stepwave.evaluation.answers import Answer, UnscorableError
 from stepwave.evaluation.figures import Evidence, Score
 from stepwave.evaluation.metrics import wideband_pesq
@@ -54,6 +56,32 @@ def perceptual_quality(answer: Answer, evidence: Evidence) -> Score:
         return Score(wideband_pesq(evidence.samples(answer.original), evidence.samples(answer.sound)))
     except ValueError as failure:
         raise UnscorableError(str(failure)) from failure
+
+
+def likeness(answer: Answer, evidence: Evidence) -> Score:
+    """How alike the voice of the model's sound and that of the recording are."""
+    return Score(evidence.likeness(answer.sound, _clip(answer)))
+
+
+def own_likeness(answer: Answer, evidence: Evidence) -> Score:
+    """How alike the voice compared with, the model's own, and that of the recording are."""
+    return Score(evidence.likeness(answer.original, _clip(answer)))
+
+
+def nearer(answer: Answer, evidence: Evidence) -> Score:
+    """By how much the model's sound is nearer to the recording's voice than the model's own voice is."""
+    return Score(likeness(answer, evidence).amount - own_likeness(answer, evidence).amount)
+
+
+def is_nearer(answer: Answer, evidence: Evidence) -> Score:
+    """1 if it is nearer at all, else 0."""
+    return Score(float(nearer(answer, evidence).amount > 0))
+
+
+def _clip(answer: Answer) -> Path:
+    if answer.item.sound is None:
+        raise UnscorableError("there is no recording of a voice")
+    return Path(answer.item.sound)
 
 
 def accepted(answer: Answer, evidence: Evidence) -> Score | None:

@@ -30,7 +30,7 @@ from stepwave.models.vocoder import Vocoder
 from stepwave.signal.mel import speech_mel
 from stepwave.signal.resample import Samples
 
-_SPEAKING: Final = ("say", "reply", "timed_reply", "resynthesise")
+_SPEAKING: Final = ("say", "say_as", "reply", "timed_reply", "resynthesise")
 
 
 class ModelUnderTest:
@@ -50,7 +50,7 @@ class ModelUnderTest:
         """See `Subject.begin`: every call below opens a session of its own."""
         self._seed = seed
         # Asked for here so that a missing part ends the check, not each of its items.
-        if task in ("transcribe", "say", "reply", "timed_reply"):
+        if task in ("transcribe", "say", "say_as", "reply", "timed_reply"):
             self._model.engine.context()
         if task in _SPEAKING:
             _ = self._voice
@@ -63,9 +63,10 @@ class ModelUnderTest:
         """See `Subject.transcribe`."""
         return Produced(self._model.transcribe(samples))
 
-    def say(self, text: str) -> Produced:
+    def say(self, text: str, voice: str | None = None) -> Produced:
         """See `Subject.say`."""
-        reading = self._model.say(text, self._voice, self._seed)
+        chosen = self._voice if voice is None else self._model.voice(Path(voice))
+        reading = self._model.say(text, chosen, self._seed)
         return Produced(sound=_at_24_khz(reading.samples, reading.sample_rate), cut=bool(reading.cut))
 
     def reply(self, samples: Samples) -> Produced:

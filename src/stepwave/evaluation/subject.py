@@ -33,8 +33,8 @@ class Subject(Protocol):
         """Speech `[n]` to `text`."""
         ...
 
-    def say(self, text: str) -> Produced:
-        """Text to `sound`."""
+    def say(self, text: str, voice: str | None = None) -> Produced:
+        """Text to `sound`, in the voice of the recording at the path `voice`; without it in the model's own."""
         ...
 
     def reply(self, samples: Samples) -> Produced:

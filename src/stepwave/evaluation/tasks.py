@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -26,6 +27,15 @@ def transcribe(subject: Subject, item: Item) -> Produced:
 def say(subject: Subject, item: Item) -> Produced:
     """Say the text."""
     return subject.say(item.text)
+
+
+def say_as(subject: Subject, item: Item) -> Produced:
+    """Say the text in the recording's voice, and to compare with, in the model's own."""
+    if item.sound is None:
+        raise ConfigError(f"item {item.id} has no recording of a voice; give the item a sound")
+    said = subject.say(item.text, item.sound)
+    own = subject.say(item.text)
+    return replace(said, original=own.sound, cut=said.cut or own.cut)
 
 
 def reply(subject: Subject, item: Item) -> Produced:
@@ -78,6 +88,7 @@ def of_length(samples: Samples, length: int) -> Samples:
 TASKS: Final[Mapping[str, Callable[[Subject, Item], Produced]]] = {
     "transcribe": transcribe,
     "say": say,
+    "say_as": say_as,
     "reply": reply,
     "vocode": vocode,
     "resynthesise": resynthesise,
