@@ -1,4 +1,4 @@
-"""`stepwave serve --engine vllm`: what is said where the server's place is missing, or nobody is there."""
+"""`stepwave serve`: what is said where a vLLM server's place is missing or nobody is there, or a tool is unknown."""
 
 import socket
 from collections.abc import Callable
@@ -22,3 +22,10 @@ def test_nobody_at_the_place_is_one_line(program: Callable[..., Outcome], tiny_n
     outcome = program("serve", "--model", tiny_nano, "--port", 0, "--engine", "vllm", "--url", url, "--threads", 1)
     assert outcome.code == 1
     assert "can't be reached" in outcome.complaint
+
+
+def test_an_unknown_tool_is_one_line_that_names_those_there_are(program: Callable[..., Outcome]) -> None:
+    outcome = program("serve", "--port", 0, "--tools", "date_time,crystal_ball")
+    assert outcome.code == 1
+    assert "crystal_ball" in outcome.complaint
+    assert "date_time" in outcome.complaint

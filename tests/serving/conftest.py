@@ -17,6 +17,7 @@ from stepwave.dialogue.loading import load
 from stepwave.dialogue.stepwave import Stepwave
 from stepwave.serving.config import ServerConfig
 from stepwave.serving.run import StoppableServer, build_server, listen
+from stepwave.serving.server_tools import ServerTools
 from stepwave.serving.service import Service
 from stepwave.serving.turns import Turns
 from stepwave.signal.files import read_audio
@@ -53,11 +54,13 @@ Serve = Callable[..., AbstractContextManager[Running]]
 
 
 @contextmanager
-def running(talker: Stepwave, turns: Turns | None = None, **bounds: object) -> Iterator[Running]:
+def running(
+    talker: Stepwave, turns: Turns | None = None, tools: ServerTools | None = None, **bounds: object
+) -> Iterator[Running]:
     """A server for `talker`, whose answers are made in `turns`; `bounds` are settings of its `ServerConfig`."""
     config = replace(ServerConfig(token=TOKEN, port=0), **bounds)
     listening = listen(config)
-    service = Service(talker, config, turns or Turns())
+    service = Service(talker, config, turns or Turns(), tools or ServerTools())
     started = threading.Event()
     server = build_server(service, started.set)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])))

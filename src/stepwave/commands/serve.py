@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stepwave.commands import options
+from stepwave.commands import options, tool_options
 from stepwave.commands.console import Steps, complain, tell
 from stepwave.commands.extras import need_server
 
@@ -49,19 +49,22 @@ def serve(
         str | None,
         typer.Option("--url-model", metavar="NAME", help="The vLLM server's name of the model, if not its only one."),
     ] = None,
+    tools: tool_options.Tools = None,
     device: options.Device = None,
     threads: options.Threads = None,
 ) -> None:
     """Serve the model: OpenAI's HTTP and Realtime protocols, and a page to talk to it.
 
     Everything is done on this computer. With --engine vllm the language model runs in the server at --url, which gets
-    the conversations and their sound. Clients need the address and, as their API key, the token that is printed.
-    Ctrl-C stops the server when the answers under way are told; a second Ctrl-C at once.
+    the conversations and their sound. What --tools names is run here, with your rights, for whoever talks to the
+    model. Clients need the address and, as their API key, the token that is printed. Ctrl-C stops the server when the
+    answers under way are told; a second Ctrl-C at once.
 
     \b
     Examples:
       stepwave serve                          then open the address it prints
       stepwave serve --model my-model --port 9000
+      stepwave serve --tools date_time
       stepwave serve --engine vllm --url http://127.0.0.1:8001 --sessions 32
       OPENAI_BASE_URL=http://127.0.0.1:8000/v1 OPENAI_API_KEY=TOKEN python my_client.py
     """
@@ -73,6 +76,7 @@ def serve(
     from stepwave.serving.memory import give_back_what_is_freed
     from stepwave.serving.run import listen
     from stepwave.serving.run import serve as run
+    from stepwave.serving.server_tools import ServerTools
     from stepwave.serving.service import Service
     from stepwave.serving.turns import Turns
 
@@ -80,6 +84,7 @@ def serve(
         raise typer.BadParameter("give --token or --no-token, not both")
     if (engine == "vllm") != (url is not None):
         raise typer.BadParameter("--engine vllm and --url belong together; give both or neither")
+    own_tools = ServerTools(tool_options.chosen_tools(tools))
     key = None if no_token else token or secrets.token_urlsafe(24)
     config = ServerConfig(host, port, key, model_name=model, most_sessions=sessions)
     give_back_what_is_freed()
@@ -101,7 +106,7 @@ def serve(
         # Answers that a server writes are waited for, each in a thread of its own.
         most = max(_LEAST_WAITING, _WAITING_PER_SESSION * sessions)
         turns = Turns() if url is None else Turns(most, threads=most)
-        asyncio.run(run(Service(talker, config, turns), listening, started))
+        asyncio.run(run(Service(talker, config, turns, own_tools), listening, started))
 
 
 def _opened(

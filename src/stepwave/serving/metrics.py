@@ -27,6 +27,10 @@ class Metrics:
             "stepwave_drafts", "Answers begun before the end of the question was sure.", ("fate",),
             registry=self._registry,
         )  # fmt: skip
+        self.tool_calls = Counter(
+            "stepwave_tool_calls", "Calls of the server's tools by how they ended.", ("status",),
+            registry=self._registry,
+        )  # fmt: skip
         self.errors = Counter("stepwave_errors", "Errors told to clients, by code.", ("code",), registry=self._registry)
         self.first_audio = Histogram(
             "stepwave_first_audio_seconds",

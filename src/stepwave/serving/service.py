@@ -10,6 +10,7 @@ from stepwave.dialogue.stepwave import Stepwave
 from stepwave.serving.config import ServerConfig
 from stepwave.serving.memory import Memory
 from stepwave.serving.metrics import Metrics
+from stepwave.serving.server_tools import ServerTools
 from stepwave.serving.turns import Turns
 
 
@@ -20,6 +21,8 @@ class Service:
     talker: Stepwave
     config: ServerConfig
     turns: Turns = field(default_factory=Turns)
+    tools: ServerTools = field(default_factory=ServerTools)
+    """What the model may call, and the server runs."""
     metrics: Metrics = field(default_factory=Metrics)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the model is loaded and has answered once."""

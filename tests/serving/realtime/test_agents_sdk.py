@@ -10,6 +10,8 @@ import pytest
 from stepwave.dialogue.stepwave import Stepwave
 from stepwave.facts.conversation import TextPart
 from stepwave.facts.events import Finished, ToolCallRequest
+from stepwave.serving.server_tools import ServerTools
+from stepwave.tools.clock import clock
 
 from ..conftest import TOKEN, Running, running
 from ..scripted import ScriptedTalker, said
@@ -17,7 +19,8 @@ from ..scripted import ScriptedTalker, said
 agents = pytest.importorskip("agents", reason="needs the package openai-agents")
 
 
-async def converse(server: Running, asked: list[str]) -> list[Any]:
+async def converse(server: Running, asked: list[str], ends: int = 2) -> list[Any]:
+    """All events until the agent has ended `ends` times."""
     from agents import function_tool, set_tracing_disabled
     from agents.realtime import RealtimeAgent, RealtimeRunner
 
@@ -38,7 +41,7 @@ async def converse(server: Running, asked: list[str]) -> list[Any]:
         async for event in session:
             events.append(event)
             assert event.type != "error", event
-            if event.type == "agent_end" and sum(one.type == "agent_end" for one in events) == 2:
+            if event.type == "agent_end" and sum(one.type == "agent_end" for one in events) == ends:
                 return events
     raise AssertionError("the session ended by itself")
 
@@ -56,3 +59,14 @@ def test_it_runs_a_tool_and_hears_the_answer(tiny_talker: Stepwave) -> None:
     assert [message.role for message in session.heard] == ["human", "input"]
     assert session.heard[1].content == (TextPart("sunny, 20 degrees"),)
     assert session.told[-1][0] == "Be brief."
+
+
+def test_it_hears_an_answer_for_which_the_server_runs_a_tool(tiny_talker: Stepwave) -> None:
+    call = [ToolCallRequest("date_time", '{"time_zone": "Tokyo"}'), Finished("stop", 0, 0, 0.1)]
+    talker = ScriptedTalker(tiny_talker, call, said("It is noon.", 0.5))
+    asked: list[str] = []
+    with running(talker, tools=ServerTools([clock()])) as server:
+        events = asyncio.run(converse(server, asked, ends=1))
+    assert asked == []
+    assert len(b"".join(event.audio.data for event in events if event.type == "audio")) == 24_000
+    assert [tool.name for tool in talker.sessions[0].told[-1][1]] == ["date_time", "weather"]

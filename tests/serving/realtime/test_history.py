@@ -103,6 +103,36 @@ def test_questions_around_a_deleted_answer_become_one_turn(talk: Talk) -> None:
     assert talk.turns == [whole[0], talk.written(first), whole[4]]
 
 
+def test_an_answer_that_called_is_shortened_with_what_came_of_its_calls(talk: Talk) -> None:
+    first = talk.ask(said(1))
+    call = Item(new_id("mcp"), "mcp_call", name="date_time", asked=True)
+    # The call stands in the answer; here it is only known to.
+    talk.history._turns[-1].items.append(call)
+    call.told = "It is noon."
+    after = talk.ask(call)
+    whole = talk.turns
+    assert talk.tokenizer.decode(whole[3]) == "input\nIt is noon."
+    with pytest.raises(ApiError, match="told apart"):
+        talk.history.delete(call)
+    talk.history.truncate(first, 0.2)
+    turns = talk.turns
+    assert [*turns[:2], *turns[3:]] == [*whole[:2], *whole[4:]]
+    assert len(read_section(turns[2], talk.tokenizer.special, inside=False).codes) == 5
+    talk.history.truncate(after, 0.0)
+    talk.ask(text("And now?"))
+    assert talk.turns[4] == talk.written(text("And now?"))
+
+
+def test_what_came_of_a_call_is_not_read_where_the_call_was_not_heard(talk: Talk) -> None:
+    answer = talk.ask(said(1))
+    call = Item(new_id("mcp"), "mcp_call", name="date_time", told="It is noon.")
+    talk.history._turns[-1].items.append(call)
+    talk.history.truncate(answer, 60.0)
+    assert (call.told, call.asked) == ("It is noon.", False)
+    talk.history.truncate(answer, 0.2)
+    assert (call.told, call.asked) == (None, True)
+
+
 def test_an_earlier_answer_is_shortened_to_what_was_heard(talk: Talk) -> None:
     first = talk.ask(said(1))
     last = talk.ask(said(2))

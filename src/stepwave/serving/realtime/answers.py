@@ -30,6 +30,7 @@ from stepwave.serving.realtime.reading import Reading
 from stepwave.serving.realtime.response import Reason, Response
 from stepwave.serving.realtime.settings import Settings
 from stepwave.serving.service import Service
+from stepwave.serving.tool_rounds import RoundEvent, in_rounds
 from stepwave.signal.resample import Samples
 
 Told: TypeAlias = Callable[[str | None], AbstractContextManager[None]]
@@ -77,6 +78,7 @@ class Answers:
         self._answering: asyncio.Task[None] | None = None
         self._under_way: set[asyncio.Task[None]] = set()
         self._cancelled: Reason | None = None
+        self._stopped = asyncio.Event()
         self._foreseen: _Foreseen | None = None
 
     @property
@@ -116,10 +118,13 @@ class Answers:
             session = self._service.talker.session(settings.instructions, tools=settings.offered)
             reading, items = Reading(self._service, session, self._voice, self._name, aside=True), list(apart)
         self._cancelled = None
-        self._response = Response(
+        self._stopped = asyncio.Event()
+        calls = self._service.tools.calls(settings.tool_names, settings.use_tools)
+        response = self._response = Response(
             settings,
             self._outbox.put,
             (lambda item: None) if reading.aside else self._items.add,
+            calls.is_ours,
             metadata=metadata,
             conversation=None if reading.aside else self._conversation_id,
             voice=settings.voice_said or settings.voice or "default",
@@ -141,7 +146,19 @@ class Answers:
             reading.hand_over(items, foreseen.messages)
             draft = foreseen.draft
             events = draft.events()
-        self._begin(self._run(reading, self._response, events, asked, before, draft))
+
+        def ask() -> AsyncGenerator[Event]:
+            """A round; from the second one on, the results of the round before are what is asked."""
+            nonlocal items
+            new = response.new_items()
+            if not new:
+                return events
+            reading.answered(new)
+            items = [item for item in new if not item.asked]
+            return self._service.turns.stream(make)
+
+        rounds = in_rounds(self._service, reading.session, calls, ask, self._stopped)
+        self._begin(self._run(reading, response, rounds, asked, before, draft))
 
     def foresee(self, settings: Settings, samples: Samples, speech_end: int) -> bool:
         """Begin to answer what was said so far, in case that it is all, where nothing else is to be done.
@@ -195,6 +212,7 @@ class Answers:
     def stop(self, reason: Reason) -> None:
         """Tell at once that the answer ends here; what the model still does of it is thrown away."""
         response, self._cancelled = self._response, reason
+        self._stopped.set()
         if response is not None and not response.over:
             self._close(response, 0, None)
 
@@ -223,7 +241,7 @@ class Answers:
         self,
         reading: Reading,
         response: Response,
-        events: AsyncGenerator[Event],
+        events: AsyncGenerator[RoundEvent],
         asked: float,
         before: asyncio.Task[None] | None,
         draft: Draft | None,
@@ -258,7 +276,7 @@ class Answers:
         finally:
             if draft is not None:
                 await draft.stop()
-            reading.answered(response.items)
+            reading.answered(response.new_items())
             if not response.over:
                 self._close(response, len(reading.session.ids), failure)
 

@@ -34,7 +34,7 @@ from stepwave.serving.realtime.client_events import (
 )
 from stepwave.serving.realtime.hearing import MILLISECONDS, Hearing, Question
 from stepwave.serving.realtime.item_list import ItemList
-from stepwave.serving.realtime.items import new_id, read_item, spoken_item
+from stepwave.serving.realtime.items import new_id, read_item, spoken_item, tool_list
 from stepwave.serving.realtime.outbox import Outbox
 from stepwave.serving.realtime.playback import Playback
 from stepwave.serving.realtime.settings import Settings
@@ -55,7 +55,7 @@ class Conversation:
         self.resume_token = new_id("resume")
         self.outbox = Outbox(service.config.most_unsent_bytes)
         self._service = service
-        self._settings = Settings()
+        self._settings = Settings(server_tools=service.tools.schemas)
         self._items = ItemList(self.outbox.put)
         self._playback = Playback()
         self._answers = Answers(
@@ -64,6 +64,10 @@ class Conversation:
         self._transcription = Transcription(service, self.outbox.put, self._answers.over)
         self._hearing = Hearing(service, self._settings, self._playback, self.outbox.put, self)
         self._put({"type": "session.created", "session": self._shown()})
+        if self._settings.server_tools:
+            listed = tool_list(self._settings.server_tools)
+            self._items.add(listed)
+            self._put({"type": "mcp_list_tools.completed", "item_id": listed.id})
 
     async def handle(self, text: str | bytes) -> None:
         """Take one message. Whatever is wrong with it is told to the client, and the conversation goes on."""

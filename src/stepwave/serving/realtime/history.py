@@ -14,6 +14,7 @@ from stepwave.dialogue.history import shortened, turn_spans
 from stepwave.dialogue.session import Session
 from stepwave.facts.conversation import Message
 from stepwave.serving.errors import ApiError
+from stepwave.serving.realtime.item_list import CALLS
 from stepwave.serving.realtime.items import Item
 from stepwave.text.template import render
 from stepwave.text.tokenizer import Tokenizer
@@ -70,7 +71,7 @@ class History:
         turn = self._turns[place]
         spans = turn_spans(self._session.ids, self._tokenizer.special)
         start, end = spans[place]
-        if item.type == "function_call" or (len(turn.items) > 1 and not turn.human and not _spoken(item)):
+        if item.type in CALLS or (len(turn.items) > 1 and not turn.human and not _spoken(item)):
             raise ApiError(
                 f"item '{item.id}' can't be told apart from the rest of its answer; delete the other items of it, or "
                 "start a new session",
@@ -102,7 +103,11 @@ class History:
         Raises ApiError where it is no longer in what the model has read, ConfigError as `Session.replace`.
         """
         if item.id in self._last:
-            return self._session.truncate(seconds)
+            before = self._session.ids
+            text = self._session.truncate(seconds)
+            if self._session.ids != before:
+                self._turns[-1].cut_after(item)
+            return text
         place = self._place(item)
         if place is None:
             raise ApiError(
@@ -115,8 +120,13 @@ class History:
         start = ids.index(special.tts_start, start) + 1
         kept, section = shortened(ids[start:end], seconds, special)
         if kept != ids[start:end]:
+            turn, after = self._turns[place], place + 1
+            while after < len(self._turns) and self._turns[after].answers(turn):
+                after += 1
+            end = turn_spans(ids, special)[after - 1][1]
             self._session.replace(start, end, kept)
-            self._turns[place].items = [item]  # calls that followed went with the rest
+            del self._turns[place + 1 : after]
+            turn.cut_after(item)
         return self._tokenizer.decode(section.text_ids).strip()
 
     def _questions(self) -> list[_Turn]:
@@ -161,6 +171,17 @@ class _Turn:
     @property
     def length(self) -> int:
         return self.around + sum(self.lengths)
+
+    def answers(self, earlier: _Turn) -> bool:
+        """Whether it is what came of a call that the server ran in an earlier answer: the call's item is in both."""
+        return bool(self.items) and all(item.type == "mcp_call" and item in earlier.items for item in self.items)
+
+    def cut_after(self, spoken: Item) -> None:
+        """Calls that followed went with the rest of the answer, and nobody is told what came of them."""
+        for item in self.items:
+            if item.type == "mcp_call":
+                item.asked, item.told = True, None
+        self.items = [spoken]
 
     def join(self, later: _Turn) -> None:
         self.items += later.items

@@ -8,6 +8,9 @@ from stepwave.serving.errors import ApiError
 from stepwave.serving.realtime.items import Item
 from stepwave.serving.realtime.response import Put
 
+CALLS: Final = ("function_call", "mcp_call")
+RESULTS: Final = ("function_call_output", "mcp_call")
+"""A call that the server ran holds its result."""
 MOST_ITEMS: Final = 2_000
 """Items a conversation may come to."""
 
@@ -26,8 +29,13 @@ class ItemList:
 
     @property
     def unasked(self) -> list[Item]:
-        """What the model has not read yet."""
-        return [item for item in self._items.values() if not item.asked]
+        """What the model has not read yet: in order, but for results, which stand in the order of their calls."""
+        unasked = [item for item in self._items.values() if not item.asked]
+        calls = {item.call_id or item.id: at for at, item in enumerate(self._items.values()) if item.type in CALLS}
+        results = [item for item in unasked if item.type in RESULTS]
+        # Nothing tells the model which result belongs to which of several calls, except for their order.
+        in_order = iter(sorted(results, key=lambda item: calls.get(item.call_id or item.id, 0)))
+        return [next(in_order) if item.type in RESULTS else item for item in unasked]
 
     def __contains__(self, item: Item) -> bool:
         return item.id in self._items
@@ -53,7 +61,8 @@ class ItemList:
 
     def check_end(self, previous_id: str | None) -> None:
         """Raise ApiError where an item is to stand anywhere but at the end."""
-        if previous_id not in (None, self.last_id, "root" if not self._items else None):
+        begun = any(item.type != "mcp_list_tools" for item in self._items.values())
+        if previous_id not in (None, self.last_id, None if begun else "root"):
             raise ApiError(
                 f"an item can only be added at the end, after '{self.last_id}'; leave previous_item_id out",
                 code="unsupported",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
@@ -18,8 +19,11 @@ from stepwave.serving.sound_bytes import decode_base64
 from stepwave.signal.files import Audio
 from stepwave.signal.resample import Samples
 from stepwave.signal.voice_activity import is_silent
+from stepwave.text.schemas import ToolSchema
 
-ItemType: TypeAlias = Literal["message", "function_call", "function_call_output"]
+ItemType: TypeAlias = Literal["message", "function_call", "function_call_output", "mcp_call", "mcp_list_tools"]
+SERVER_LABEL: Final = "stepwave"
+"""What the server calls itself where it runs a tool, as if it were an MCP server of its own."""
 SILENCE: Final = "(silence)"
 """What the model reads in place of a recording without any sound, which comes of waiting for someone who says nothing:
 models take no such recording."""
@@ -43,6 +47,10 @@ class Item:
     name: str | None = None
     arguments: str | None = None
     output: str | None = None
+    error: str | None = None
+    """What went wrong with a call that the server ran."""
+    told: str | None = None
+    """What the model is told of such a call, once it is over."""
     sound: list[Samples] = field(default_factory=list)
     asked: bool = False
     """Whether the model has it already."""
@@ -54,6 +62,12 @@ class Item:
             return {**shown, "role": self.role, "content": [dict(part) for part in self.content]}
         if self.type == "function_call":
             return {**shown, "call_id": self.call_id, "name": self.name, "arguments": self.arguments or ""}
+        if self.type == "mcp_list_tools":
+            return {**shown, "server_label": SERVER_LABEL, "tools": self.content}
+        if self.type == "mcp_call":
+            error = None if self.error is None else {"type": "tool_execution_error", "message": self.error}
+            call = {"server_label": SERVER_LABEL, "name": self.name, "arguments": self.arguments or ""}
+            return {**shown, **call, "approval_request_id": None, "output": self.output, "error": error}
         return {**shown, "call_id": self.call_id, "output": self.output or ""}
 
     @property
@@ -63,9 +77,14 @@ class Item:
         return "\n".join(filter(None, texts))
 
     def message(self) -> Message | None:
-        """The turn it is to the model; None where it is none by itself (a call, whose turn is the answer before it)."""
-        if self.type == "function_call":
+        """The turn it is to the model; None where it is none by itself: a call, whose turn is the answer before it.
+
+        One that the server ran is the turn of its result as well.
+        """
+        if self.type in ("function_call", "mcp_list_tools") or (self.type == "mcp_call" and self.told is None):
             return None
+        if self.type == "mcp_call":
+            return Message("input", (TextPart(self.told or ""),))
         if self.type == "function_call_output":
             return Message("input", (TextPart(self.output or ""),))
         if self.role != "user":
@@ -79,6 +98,12 @@ class Item:
             else:
                 parts.append(TextPart(part["text"]))
         return Message("human", tuple(parts))
+
+
+def tool_list(schemas: Sequence[ToolSchema]) -> Item:
+    """Which tools the server runs, for the client to know; the model is told of them by itself."""
+    listed = [{"name": one.name, "description": one.description, "input_schema": one.parameters} for one in schemas]
+    return Item(new_id("mcpl"), "mcp_list_tools", content=listed, asked=True)
 
 
 def spoken_item(item_id: str, samples: Samples) -> Item:

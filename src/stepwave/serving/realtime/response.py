@@ -6,11 +6,12 @@ import base64
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
-from stepwave.facts.events import AudioDelta, Event, Finished, TextDelta, ToolCallRequest
+from stepwave.facts.events import AudioDelta, Finished, TextDelta, ToolCallRequest
 from stepwave.serving.errors import ApiError
 from stepwave.serving.realtime.audio_formats import OutputStream
 from stepwave.serving.realtime.items import Item, new_id
 from stepwave.serving.realtime.settings import Settings
+from stepwave.serving.tool_rounds import Answered, RoundEvent, Working
 
 Status: TypeAlias = Literal["completed", "cancelled", "failed", "incomplete"]
 Reason: TypeAlias = Literal["turn_detected", "client_cancelled", "max_output_tokens"]
@@ -20,8 +21,8 @@ Put: TypeAlias = Callable[[dict[str, Any]], object]
 class Response:
     """Turns the model's events into the protocol's, handing each to `put`; `finish` must come last, once.
 
-    `added` gets every item of the answer when it opens. Without a `conversation` the items are told as output of the
-    response alone.
+    `added` gets every item of the answer when it opens; `is_ours` tells which calls the server runs. Without a
+    `conversation` the items are told as output of the response alone.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class Response:
         settings: Settings,
         put: Put,
         added: Callable[[Item], object],
+        is_ours: Callable[[ToolCallRequest], bool],
         metadata: dict[str, str] | None = None,
         conversation: str | None = None,
         voice: str = "default",
@@ -40,11 +42,14 @@ class Response:
         self._settings = settings
         self._put = put
         self._added = added
+        self._is_ours = is_ours
         self._metadata = metadata
         self._conversation = conversation
         self._voice = voice
         self._items: list[Item] = []
         self._message: Item | None = None
+        self._calls: list[Item] = []  # of the server's, and not over
+        self._counted = 0
         self._sound = OutputStream(settings.output_format)
         self._finished: Finished | None = None
         put({"type": "response.created", "response": self._state("in_progress")})
@@ -59,8 +64,14 @@ class Response:
         """The answer's items so far."""
         return self._items
 
-    def take(self, event: Event) -> None:
-        """Tell one event of the model."""
+    def new_items(self) -> list[Item]:
+        """The items since this was asked last: those of a round, where it is asked after each."""
+        new = self._items[self._counted :]
+        self._counted = len(self._items)
+        return new
+
+    def take(self, event: RoundEvent) -> None:
+        """Tell one event of the model, or of a tool that the server runs for it."""
         if isinstance(event, TextDelta):
             part = self._open()
             key = "transcript" if self._settings.spoken else "text"
@@ -73,6 +84,10 @@ class Response:
             self.sounded += len(event.samples) / event.sample_rate
         elif isinstance(event, ToolCallRequest):
             self._call(event)
+        elif isinstance(event, Working):
+            self._put({"type": "response.mcp_call.in_progress", **self._at(self._calls[0])})
+        elif isinstance(event, Answered):
+            self._answer(event)
         elif isinstance(event, Finished):
             self._finished = event
 
@@ -83,8 +98,10 @@ class Response:
         if self._finished is not None and self._finished.reason == "length" and status == "completed":
             status, reason = "incomplete", "max_output_tokens"
         if status in ("completed", "incomplete"):
-            self._sound_out(self._sound.finish())
+            self._flush()
         self._close("completed" if status == "completed" else "incomplete")
+        while self._calls:
+            self._fail("the answer was stopped before the tool had finished")
         self.over = True
         state = self._state(status)
         details: dict[str, Any] = {"type": status}
@@ -106,6 +123,7 @@ class Response:
         self._begin(item)
         item.content.append(content)
         self._message = item
+        self._sound = OutputStream(self._settings.output_format)
         part = {"type": "audio", "transcript": ""} if spoken else {"type": "text", "text": ""}
         self._put({"type": "response.content_part.added", **self._place(), "part": part})
         return content
@@ -115,6 +133,10 @@ class Response:
         place = {"response_id": self.id, "output_index": len(self._items) - 1}
         self._put({"type": "response.output_item.added", **place, "item": item.to_protocol()})
         self._added(item)
+
+    def _flush(self) -> None:
+        if self._message is not None:
+            self._sound_out(self._sound.finish())
 
     def _sound_out(self, data: bytes) -> None:
         if data and self._message is not None:
@@ -141,19 +163,44 @@ class Response:
         self._message = None
 
     def _call(self, event: ToolCallRequest) -> None:
-        self._sound_out(self._sound.finish())
+        self._flush()
         self._close("completed")
-        item = Item(new_id("item"), "function_call", status="in_progress", call_id=new_id("call"), asked=True)
-        item.name, item.arguments = event.name, ""
+        ours = self._is_ours(event)
+        item = Item(new_id("mcp" if ours else "item"), "mcp_call" if ours else "function_call", asked=True)
+        item.status, item.name, item.arguments = "in_progress", event.name, ""
+        if not ours:
+            item.call_id = new_id("call")
         self._begin(item)
         item.arguments = event.arguments_json
-        place = {
-            "response_id": self.id, "item_id": item.id, "output_index": len(self._items) - 1, "call_id": item.call_id,
-        }  # fmt: skip
+        place = {"response_id": self.id, **self._at(item)}
+        if ours:
+            self._put({"type": "response.mcp_call_arguments.delta", **place, "delta": item.arguments})
+            self._put({"type": "response.mcp_call_arguments.done", **place, "arguments": item.arguments})
+            self._calls.append(item)
+            return
+        place["call_id"] = item.call_id
         self._put({"type": "response.function_call_arguments.delta", **place, "delta": item.arguments})
         done = {"type": "response.function_call_arguments.done", "name": item.name, "arguments": item.arguments}
         self._put({**done, **place})
         self._end(item, "completed")
+
+    def _answer(self, event: Answered) -> None:
+        """The first call under way is over: the model is to read its result."""
+        item = self._calls[0]
+        item.told, item.asked = event.told, False
+        if event.outcome.status != "done":
+            self._fail(event.outcome.text)
+            return
+        del self._calls[0]
+        item.output = event.outcome.text
+        self._put({"type": "response.mcp_call.completed", **self._at(item)})
+        self._end(item, "completed")
+
+    def _fail(self, reason: str) -> None:
+        item = self._calls.pop(0)
+        item.error = reason
+        self._put({"type": "response.mcp_call.failed", **self._at(item)})
+        self._end(item, "incomplete")
 
     def _end(self, item: Item, status: str) -> None:
         item.status = status
@@ -162,10 +209,12 @@ class Response:
         if self._conversation is not None:
             self._put({"type": "conversation.item.done", "previous_item_id": None, "item": item.to_protocol()})
 
+    def _at(self, item: Item) -> dict[str, Any]:
+        return {"item_id": item.id, "output_index": self._items.index(item)}
+
     def _place(self) -> dict[str, Any]:
         assert self._message is not None
-        index = self._items.index(self._message)
-        return {"response_id": self.id, "item_id": self._message.id, "output_index": index, "content_index": 0}
+        return {"response_id": self.id, **self._at(self._message), "content_index": 0}
 
     def _state(self, status: str) -> dict[str, Any]:
         output = {"format": self._settings.output_format.to_protocol(), "voice": self._voice}

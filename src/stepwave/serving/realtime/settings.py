@@ -34,6 +34,9 @@ class Settings:
     transcription: dict[str, Any] | None = None
     """Whether questions are written down, as the client asked for it."""
     tools: tuple[ToolSchema, ...] = ()
+    """The client's own, which it runs itself."""
+    server_tools: tuple[ToolSchema, ...] = ()
+    """Those that the server runs."""
     use_tools: bool = True
     """False where tools are declared and must not be called."""
     most_seconds: float | None = None
@@ -41,8 +44,15 @@ class Settings:
 
     @property
     def offered(self) -> tuple[ToolSchema, ...]:
-        """The tools that the model is told of."""
-        return self.tools if self.use_tools else ()
+        """The tools that the model is told of; a client's goes before the server's of the same name."""
+        if not self.use_tools:
+            return ()
+        return (*(tool for tool in self.server_tools if tool.name not in self.tool_names), *self.tools)
+
+    @property
+    def tool_names(self) -> frozenset[str]:
+        """What the client's own tools are called."""
+        return frozenset(tool.name for tool in self.tools)
 
     def changed(self, param: SettingsParam, talker: Stepwave) -> Settings:
         """These with what `param` sets. Raises ApiError, or MarkupError for a tool that can't be written."""
