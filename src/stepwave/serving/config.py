@@ -41,6 +41,8 @@ class ServerConfig:
     """Longest conversation."""
     resume_seconds: float = 30.0
     """So long a conversation waits for a client whose connection was lost."""
+    approval_seconds: float = 60.0
+    """So long a sensitive tool waits for the user's yes; then the answer is no."""
     drain_seconds: float = 20.0
     """Answers under way get so long to finish when the server is stopped."""
     most_memory_bytes: int | None = None
@@ -49,7 +51,8 @@ class ServerConfig:
     def __post_init__(self) -> None:
         for name in (
             "most_sessions", "most_connections", "most_requests", "most_upload_bytes", "most_message_bytes",
-            "most_unsent_bytes", "idle_seconds", "session_seconds", "resume_seconds", "drain_seconds",
+            "most_unsent_bytes", "idle_seconds", "session_seconds", "resume_seconds",
+            "approval_seconds", "drain_seconds",
         ):  # fmt: skip
             if getattr(self, name) <= 0:
                 raise ConfigError(f"server: {name} is {getattr(self, name)}; wanted more than 0")

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from stepwave.dialogue.session import Mark
 from stepwave.facts.conversation import Message
@@ -20,6 +20,7 @@ from stepwave.facts.events import AudioDelta, Event
 from stepwave.models.detokenizer import Voice
 from stepwave.serving.admission import check_admission
 from stepwave.serving.errors import ApiError, api_error
+from stepwave.serving.realtime.approvals import Approvals
 from stepwave.serving.realtime.draft import Draft
 from stepwave.serving.realtime.history import History
 from stepwave.serving.realtime.item_list import ItemList
@@ -29,9 +30,11 @@ from stepwave.serving.realtime.playback import Playback
 from stepwave.serving.realtime.reading import Reading
 from stepwave.serving.realtime.response import Reason, Response
 from stepwave.serving.realtime.settings import Settings
+from stepwave.serving.server_tools import written_arguments
 from stepwave.serving.service import Service
 from stepwave.serving.tool_rounds import RoundEvent, in_rounds
 from stepwave.signal.resample import Samples
+from stepwave.tools.contract import Tool
 
 Told: TypeAlias = Callable[[str | None], AbstractContextManager[None]]
 """Tells the client of what goes wrong within, as the fault of the message with that id."""
@@ -68,6 +71,8 @@ class Answers:
         self._name = name
         self._voice = voice
         self._reading = Reading(service, service.talker.session(), voice, name)
+        self.approvals = Approvals(service.config.approval_seconds)
+        """Sensitive calls that wait for the user."""
         self._items = items
         self._playback = playback
         self._outbox = outbox
@@ -119,7 +124,11 @@ class Answers:
             reading, items = Reading(self._service, session, self._voice, self._name, aside=True), list(apart)
         self._cancelled = None
         self._stopped = asyncio.Event()
-        calls = self._service.tools.calls(settings.tool_names, settings.use_tools)
+
+        async def consent(tool: Tool, arguments: Mapping[str, Any]) -> bool:
+            return await self.approvals.ask(response.ask(tool.name, written_arguments(arguments)).id)
+
+        calls = self._service.tools.calls(settings.tool_names, settings.use_tools, consent)
         response = self._response = Response(
             settings,
             self._outbox.put,

@@ -103,7 +103,7 @@ class ContentParam(_Strict):
 class ItemParam(_Strict):
     """An item that the client adds."""
 
-    type: Literal["message", "function_call", "function_call_output"]
+    type: Literal["message", "function_call", "function_call_output", "mcp_approval_response"]
     id: str | None = Field(None, min_length=1, max_length=64)
     role: Literal["system", "user", "assistant"] | None = None
     content: list[ContentParam] = Field(default_factory=list, max_length=64)
@@ -111,6 +111,9 @@ class ItemParam(_Strict):
     name: str | None = Field(None, max_length=64)
     arguments: str | None = None
     output: str | None = None
+    approval_request_id: str | None = Field(None, max_length=64)
+    approve: bool | None = None
+    reason: str | None = Field(None, max_length=1_000)
 
 
 class ResponseParam(SettingsParam):

@@ -177,6 +177,8 @@ class Conversation:
         item = read_item(event.item, self._settings.input_format, self._service.talker)
         if item.type == "function_call_output":
             self._items.check_call(item.call_id)
+        elif item.type == "mcp_approval_response":
+            self._answers.approvals.answer(item.approval_request_id, bool(item.approve))
         self._items.add(item)
 
     def _delete(self, event: ItemDelete) -> None:

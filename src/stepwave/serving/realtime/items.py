@@ -21,7 +21,10 @@ from stepwave.signal.resample import Samples
 from stepwave.signal.voice_activity import is_silent
 from stepwave.text.schemas import ToolSchema
 
-ItemType: TypeAlias = Literal["message", "function_call", "function_call_output", "mcp_call", "mcp_list_tools"]
+ItemType: TypeAlias = Literal[
+    "message", "function_call", "function_call_output",
+    "mcp_list_tools", "mcp_call", "mcp_approval_request", "mcp_approval_response",
+]  # fmt: skip
 SERVER_LABEL: Final = "stepwave"
 """What the server calls itself where it runs a tool, as if it were an MCP server of its own."""
 SILENCE: Final = "(silence)"
@@ -51,6 +54,11 @@ class Item:
     """What went wrong with a call that the server ran."""
     told: str | None = None
     """What the model is told of such a call, once it is over."""
+    approval_request_id: str | None = None
+    """Which item asked the user about it, or is answered by this one."""
+    approve: bool | None = None
+    """The user's answer."""
+    reason: str | None = None
     sound: list[Samples] = field(default_factory=list)
     asked: bool = False
     """Whether the model has it already."""
@@ -67,7 +75,13 @@ class Item:
         if self.type == "mcp_call":
             error = None if self.error is None else {"type": "tool_execution_error", "message": self.error}
             call = {"server_label": SERVER_LABEL, "name": self.name, "arguments": self.arguments or ""}
-            return {**shown, **call, "approval_request_id": None, "output": self.output, "error": error}
+            asked = {"approval_request_id": self.approval_request_id}
+            return {**shown, **call, **asked, "output": self.output, "error": error}
+        if self.type == "mcp_approval_request":
+            return {**shown, "server_label": SERVER_LABEL, "name": self.name, "arguments": self.arguments}
+        if self.type == "mcp_approval_response":
+            answer = {"approval_request_id": self.approval_request_id, "approve": self.approve}
+            return {**shown, **answer, "reason": self.reason}
         return {**shown, "call_id": self.call_id, "output": self.output or ""}
 
     @property
@@ -77,16 +91,16 @@ class Item:
         return "\n".join(filter(None, texts))
 
     def message(self) -> Message | None:
-        """The turn it is to the model; None where it is none by itself: a call, whose turn is the answer before it.
+        """The turn it is to the model; None where it is none by itself, as a call, whose turn is the answer before it.
 
         One that the server ran is the turn of its result as well.
         """
-        if self.type in ("function_call", "mcp_list_tools") or (self.type == "mcp_call" and self.told is None):
-            return None
-        if self.type == "mcp_call":
-            return Message("input", (TextPart(self.told or ""),))
         if self.type == "function_call_output":
             return Message("input", (TextPart(self.output or ""),))
+        if self.type == "mcp_call" and self.told is not None:
+            return Message("input", (TextPart(self.told),))
+        if self.type != "message":
+            return None
         if self.role != "user":
             return Message("assistant" if self.role == "assistant" else "system", (TextPart(self.text),))
         parts: list[Part] = []
@@ -121,6 +135,15 @@ def read_item(param: ItemParam, audio_format: AudioFormat, talker: Stepwave) -> 
         item.asked = True
         if not item.name:
             raise ApiError("a function_call item needs a name", code="missing_value", param="item.name")
+    elif param.type == "mcp_approval_response":
+        if param.approval_request_id is None or param.approve is None:
+            raise ApiError(
+                "an mcp_approval_response item needs an approval_request_id and approve",
+                code="missing_value",
+                param="item.approve",
+            )
+        item.approval_request_id, item.approve, item.reason = param.approval_request_id, param.approve, param.reason
+        item.asked = True
     else:
         item.call_id, item.output = param.call_id, param.output
         if not item.call_id or not (item.output or "").strip():

@@ -91,6 +91,15 @@ class Response:
         elif isinstance(event, Finished):
             self._finished = event
 
+    def ask(self, name: str, arguments: str) -> Item:
+        """Ask the client's user whether the call under way may be run, with `arguments`, a JSON object."""
+        item = Item(new_id("mcpr"), "mcp_approval_request", status="in_progress", asked=True)
+        item.name, item.arguments = name, arguments
+        self._calls[0].approval_request_id = item.id
+        self._begin(item)
+        self._end(item, "completed")
+        return item
+
     def finish(
         self, status: Status, input_tokens: int, reason: Reason | None = None, error: ApiError | None = None
     ) -> None:
