@@ -50,6 +50,7 @@ class ScriptedSession:
     ids: list[int] = field(default_factory=list)
     told: list[Any] = field(default_factory=list)
     withdrawn: int = 0
+    voices: list[Any] = field(default_factory=list)
 
     def instruct(self, system: str | None, tools: Any = ()) -> None:
         self.told.append((system, tuple(tools)))
@@ -59,6 +60,9 @@ class ScriptedSession:
 
     def add_result(self, text: str) -> None:
         raise AssertionError("results come as turns")
+
+    def switch_voice(self, choice: Any) -> None:
+        self.voices.append(choice)
 
     def truncate(self, seconds: float) -> str:
         self.shortened.append(seconds)

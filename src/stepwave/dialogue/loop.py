@@ -89,8 +89,10 @@ def converse(
                 break
             outcome = runner.run(call, read) if left else runner.refuse(call)
             last = left == 1 and number == len(calls)
-            outcomes.append(take_outcome(session, outcome, last))
-            yield outcomes[-1]
+            outcome, clip = switched(session, outcome)
+            session.add_result(outcome.text + NO_MORE_CALLS if last else outcome.text, clip)
+            outcomes.append(outcome)
+            yield outcome
         read += outcomes
         if not calls or reason == "interrupted":
             break
@@ -98,21 +100,19 @@ def converse(
     yield Finished(reason, text_tokens, speech_tokens, time.perf_counter() - started)
 
 
-def take_outcome(session: Session, outcome: ToolOutcome, last: bool = False) -> ToolOutcome:
-    """Tell the session what came of a call, and switch to the voice that was found, if any.
+def switched(session: Session, outcome: ToolOutcome) -> tuple[ToolOutcome, Samples | None]:
+    """Switch to the voice that was found, if any, and return what the model is to hear of it (16 kHz, [n]).
 
-    `last` adds that no more calls are possible. Returns the outcome as it was told: one whose voice cannot be used
-    becomes a failure.
+    An outcome whose voice cannot be used becomes a failure.
     """
-    clip = None
-    if (found := outcome.voice) is not None:
-        try:
-            session.switch_voice(found.clip)
-            clip = None if found.clip is None else _style(found.clip)
-        except AudioError as error:
-            outcome = replace(outcome, text=VOICE_UNUSABLE, status="failed", problem=str(error), voice=None)
-    session.add_result(outcome.text + NO_MORE_CALLS if last else outcome.text, clip)
-    return outcome
+    found = outcome.voice
+    if found is None:
+        return outcome, None
+    try:
+        session.switch_voice(found.clip)
+        return outcome, None if found.clip is None else _style(found.clip)
+    except AudioError as error:
+        return replace(outcome, text=VOICE_UNUSABLE, status="failed", problem=str(error), voice=None), None
 
 
 def _style(clip: Audio) -> Samples:

@@ -58,7 +58,14 @@ class ServerTools:
         """
         return Calls(self, frozenset(theirs), offered, consent)
 
-    async def run(self, theirs: Collection[str], offered: bool, call: ToolCallRequest, consent: Consent) -> ToolOutcome:
+    async def run(
+        self,
+        theirs: Collection[str],
+        offered: bool,
+        call: ToolCallRequest,
+        consent: Consent,
+        read: Sequence[ToolOutcome],
+    ) -> ToolOutcome:
         """Run one call and wait for it; cancelled, it leaves the tool to itself."""
         if self._at_work >= self._most:
             text = f"The tool '{call.name[:60]}' was not run: {self._at_work} others are at work; try again later."
@@ -71,7 +78,7 @@ class ServerTools:
 
         self._at_work += 1
         try:
-            return await in_thread(lambda: runner.run(call), over)
+            return await in_thread(lambda: runner.run(call, read), over)
         finally:
             asking.end()
 
@@ -101,9 +108,12 @@ class Calls:
         """Whether the server answers it: all but the client's own tools, where the server has any."""
         return bool(self._tools.tools) and call.name not in self._theirs
 
-    async def run(self, call: ToolCallRequest) -> ToolOutcome:
-        """Run a call that is ours. Never raises for what the model wrote or the tool did."""
-        return await self._tools.run(self._theirs, self._offered, call, self._consent)
+    async def run(self, call: ToolCallRequest, read: Sequence[ToolOutcome] = ()) -> ToolOutcome:
+        """Run a call that is ours, after the model has read the outcomes `read` since the user's turn.
+
+        Never raises for what the model wrote or the tool did.
+        """
+        return await self._tools.run(self._theirs, self._offered, call, self._consent, tuple(read))
 
     def refuse(self, call: ToolCallRequest) -> ToolOutcome:
         """The outcome of a call that comes after the last one allowed."""

@@ -11,13 +11,15 @@ import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias, TypeVar
 
-from stepwave.dialogue.loop import NO_MORE_CALLS, ROUNDS
+from stepwave.dialogue.loop import NO_MORE_CALLS, ROUNDS, switched
 from stepwave.dialogue.session import Session
 from stepwave.facts.events import Event, Finished, FinishReason, ToolCallRequest
 from stepwave.serving.server_tools import Calls
 from stepwave.serving.service import Service
+from stepwave.signal.resample import Samples
 from stepwave.tools.runner import ToolOutcome
 
 _T = TypeVar("_T")
@@ -38,6 +40,8 @@ class Answered:
     outcome: ToolOutcome
     told: str
     """What the model is to read of it: the outcome, and after the last round that no more calls are possible."""
+    clip: Samples | None = None
+    """What it is to hear of it, at 16 kHz, [n]."""
 
 
 RoundEvent: TypeAlias = Event | Working | Answered
@@ -68,6 +72,7 @@ async def in_rounds(
     started = time.perf_counter()
     text_tokens = speech_tokens = 0
     reason: FinishReason = "interrupted"
+    read: list[ToolOutcome] = []
     for left in range(rounds, -1, -1):
         ours: list[ToolCallRequest] = []
         is_last_round, reason = False, "interrupted"
@@ -86,25 +91,32 @@ async def in_rounds(
                 yield event
         if reason == "interrupted":
             ours.clear()
+        outcomes: list[ToolOutcome] = []
         for number, call in enumerate(ours, start=1):
             yield Working(call)
-            outcome = await _unless(stopped, calls.run(call)) if left else calls.refuse(call)
+            outcome = await _unless(stopped, calls.run(call, read)) if left else calls.refuse(call)
             if outcome is None:
                 reason = "interrupted"
                 break
-            take_outcome(service, session, outcome)
+            outcome, clip = await _taken(service, session, outcome)
+            outcomes.append(outcome)
             last = left == 1 and number == len(ours)
-            yield Answered(outcome, outcome.text + NO_MORE_CALLS if last else outcome.text)
+            yield Answered(outcome, outcome.text + NO_MORE_CALLS if last else outcome.text, clip)
+        read += outcomes
         if not ours or is_last_round or reason == "interrupted":
             break
     yield Finished(reason, text_tokens, speech_tokens, time.perf_counter() - started)
 
 
-def take_outcome(service: Service, session: Session, outcome: ToolOutcome) -> None:
-    """What follows from a call that is over, beside what model and client are told of it. The session is free here."""
+async def _taken(service: Service, session: Session, outcome: ToolOutcome) -> tuple[ToolOutcome, Samples | None]:
+    """A call is over: count it, and switch to the voice that it found. The session is free here."""
+    clip = None
+    if outcome.voice is not None:  # making a voice of a clip computes
+        outcome, clip = await service.turns.call(partial(switched, session, outcome))
     service.metrics.tool_calls.labels(outcome.status).inc()
     if outcome.problem is not None:
         _LOG.warning("the tool %r: %s", outcome.name, outcome.problem)
+    return outcome, clip
 
 
 async def _unless(stopped: asyncio.Event, work: Coroutine[None, None, _T]) -> _T | None:

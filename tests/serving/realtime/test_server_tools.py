@@ -10,18 +10,20 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 
 from stepwave.dialogue.loop import NO_MORE_CALLS, ROUNDS
 from stepwave.dialogue.stepwave import Stepwave
-from stepwave.facts.conversation import TextPart
+from stepwave.facts.conversation import AudioPart, TextPart
 from stepwave.facts.errors import ToolError
 from stepwave.facts.events import Event, Finished, ToolCallRequest
 from stepwave.serving.server_tools import ServerTools
+from stepwave.signal.files import Audio
 from stepwave.signal.resample import Samples
 from stepwave.tools.clock import clock
-from stepwave.tools.contract import tool
+from stepwave.tools.contract import VoiceFound, tool
 
 from ..conftest import Running, pcm16, running
 from ..scripted import ScriptedSession, ScriptedTalker, said
@@ -348,3 +350,36 @@ def test_a_side_question_has_the_tools_too(tiny_talker: Stepwave) -> None:
     with running(talker, tools=ServerTools([NOON])) as server:
         run(server, talk)
     assert results(talker.sessions[1]) == [TOLD]
+
+
+def test_a_voice_that_a_tool_finds_is_spoken_in_until_the_client_names_one(tiny_talker: Stepwave) -> None:
+    clip = Audio((0.1 * np.random.default_rng(0).standard_normal(48_000)).astype(np.float32), 24_000)
+
+    def find_voice() -> VoiceFound:
+        """Finds a voice."""
+        return VoiceFound("A calm voice.", "calm", clip)
+
+    script = (
+        calling(ToolCallRequest("find_voice", "{}")),
+        said("So?", 0.2),
+        said("Yes.", 0.2),
+        said("As you wish.", 0.2),
+    )
+    talker = ScriptedTalker(tiny_talker, *script)
+
+    async def talk(connection: AsyncRealtimeConnection) -> None:
+        await answered(connection, "Sound calmer, please.")
+        await answered(connection)
+        voice = tiny_talker.voices[0]
+        await connection.session.update(session={"type": "realtime", "audio": {"output": {"voice": voice}}})
+        await answered(connection)
+
+    with running(talker, tools=ServerTools([tool(find_voice)])) as server:
+        run(server, talk)
+    session = talker.sessions[0]
+    assert session.voices == [clip, None]
+    (result,) = [message for message in session.heard if message.role == "input"]
+    text, sound = result.content or ()
+    assert text == TextPart("A calm voice.")
+    assert isinstance(sound, AudioPart)
+    assert len(sound.samples) == 32_000  # at the rate that the model hears

@@ -13,7 +13,6 @@ from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from stepwave.dialogue.session import Mark
 from stepwave.facts.conversation import Message
 from stepwave.facts.errors import StepwaveError
 from stepwave.facts.events import AudioDelta, Event
@@ -27,7 +26,7 @@ from stepwave.serving.realtime.item_list import ItemList
 from stepwave.serving.realtime.items import Item, new_id, spoken_item
 from stepwave.serving.realtime.outbox import Outbox
 from stepwave.serving.realtime.playback import Playback
-from stepwave.serving.realtime.reading import Reading
+from stepwave.serving.realtime.reading import Place, Reading
 from stepwave.serving.realtime.response import Reason, Response
 from stepwave.serving.realtime.settings import Settings
 from stepwave.serving.server_tools import written_arguments
@@ -181,17 +180,17 @@ class Answers:
             check_admission(self._service)
         except ApiError:
             return False
-        reading, marks = self._reading, list[Mark]()
+        reading, places = self._reading, list[Place]()
         messages = [item.message() for item in (*self._items.unasked, spoken_item("", samples))]
 
         def make() -> Iterator[Event]:
             reading.make_room()
-            marks.append(reading.session.mark())
+            places.append(reading.mark())
             return reading.ask(settings, messages)
 
         def undo() -> None:
-            if marks:
-                reading.session.go_back(marks[0])
+            if places:
+                reading.go_back(places[0])
 
         self._foreseen = _Foreseen(Draft(self._service.turns, make, undo), speech_end, messages)
         return True

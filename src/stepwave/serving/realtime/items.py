@@ -98,7 +98,7 @@ class Item:
         if self.type == "function_call_output":
             return Message("input", (TextPart(self.output or ""),))
         if self.type == "mcp_call" and self.told is not None:
-            return Message("input", (TextPart(self.told),))
+            return Message("input", (TextPart(self.told), *map(AudioPart, self.sound)))
         if self.type != "message":
             return None
         if self.role != "user":

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from stepwave.dialogue.session import Session
+from stepwave.dialogue.state import Mark
 from stepwave.dialogue.voices import VoiceChoice
 from stepwave.facts.conversation import Message
 from stepwave.facts.events import Event
@@ -22,6 +24,15 @@ KEPT_POSITIONS: Final = 1_500
 """What is kept then: reading it anew costs time."""
 
 
+@dataclass(frozen=True)
+class Place:
+    """A place in a conversation."""
+
+    mark: Mark
+    named: str | None
+    """The voice that the client had named."""
+
+
 class Reading:
     """Of a whole conversation, or with `aside` of one answer that leaves it as it is."""
 
@@ -33,6 +44,7 @@ class Reading:
         self.aside = aside
         self._stopped = service.stopped
         self._voice = voice
+        self._named: str | None = None
         self._name = name
 
     def hand_over(self, items: Sequence[Item], messages: Sequence[Message | None]) -> None:
@@ -49,6 +61,15 @@ class Reading:
 
     # In the model's thread from here on.
 
+    def mark(self) -> Place:
+        """Where the conversation stands, for `go_back`."""
+        return Place(self.session.mark(), self._named)
+
+    def go_back(self, place: Place) -> None:
+        """Forget what was asked and answered since."""
+        self.session.go_back(place.mark)
+        self._named = place.named
+
     def make_room(self) -> None:
         """Forget the oldest turns where little room is left."""
         if self.session.room < LEAST_ROOM:
@@ -58,8 +79,14 @@ class Reading:
             _LOG.info("session %s: %d turns forgotten to make room", self._name, forgotten)
 
     def ask(self, settings: Settings, messages: Sequence[Message | None]) -> Iterator[Event]:
-        """The answer to `messages`, as `Session.stream`."""
+        """The answer to `messages`, as `Session.stream`.
+
+        Where the client has named another voice since, one that a tool found is over.
+        """
         self.session.instruct(settings.instructions, settings.offered)
+        if settings.voice != self._named:
+            self._named = settings.voice
+            self.session.switch_voice(None)
         for message in messages:
             if message is not None:
                 self.session.add(message)

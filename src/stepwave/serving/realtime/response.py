@@ -197,6 +197,7 @@ class Response:
         """The first call under way is over: the model is to read its result."""
         item = self._calls[0]
         item.told, item.asked = event.told, False
+        item.sound = [] if event.clip is None else [event.clip]
         if event.outcome.status != "done":
             self._fail(event.outcome.text)
             return
