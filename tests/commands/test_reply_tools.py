@@ -26,11 +26,11 @@ ANSWERS = ([TextDelta("One moment."), SpeechDelta((1,) * 25), CALL, END], [TextD
 
 
 @pytest.fixture(autouse=True)
-def _scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every session answers with ANSWERS, in a folder of its own with a recorded question."""
+def _scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Every session answers with ANSWERS or the test's own, in a folder of its own with a recorded question."""
     monkeypatch.chdir(tmp_path)
     soundfile.write("question.wav", 0.1 * np.random.default_rng(0).standard_normal(16_000), 16_000)
-    waiting = deque(ANSWERS)
+    waiting = deque(getattr(request, "param", ANSWERS))
     made = Session.__init__
 
     def decode(*_: object) -> Iterator[Event]:
@@ -80,6 +80,20 @@ def test_an_unknown_tool_is_told_before_a_model_is_opened(program: Program) -> N
     outcome = program("reply", "question.wav", "-m", "no-such-model", "--tools", "date_time,sing")
     assert outcome.code == 1
     assert "there is no tool called 'sing'; known: date_time" in outcome.complaint
+
+
+FORECAST = ToolCallRequest("forecast", '{"city": "Rome"}')
+
+
+@pytest.mark.parametrize("_scripted", [([TextDelta("One moment."), FORECAST, END], ANSWERS[1])], indirect=True)
+def test_tools_of_mcp_servers_are_offered(program: Program, tiny_nano: Path) -> None:
+    server = Path(__file__).parents[2] / "examples" / "mcp" / "weather_server.py"
+    servers = {"weather": {"command": sys.executable, "args": [str(server)]}, "gone": {"command": "no-such-program"}}
+    Path("mcp.json").write_text(json.dumps({"mcpServers": servers}))
+    outcome = program("reply", "question.wav", "-m", tiny_nano, "--mcp", "mcp.json", "--trace", "--json")
+    traced = json.loads(outcome.out)["trace"][1]
+    assert (traced["status"], traced["result"]) == ("done", "Tomorrow in Rome: sunny, 21 degrees.")
+    assert outcome.complaint == "stepwave: the MCP server 'gone' could not be started: No such file or directory"
 
 
 def send(text: str) -> None:

@@ -28,6 +28,7 @@ def reply(
         float | None, typer.Option("--max-seconds", min=0.1, help="Longest answer; a minute unless told otherwise.")
     ] = None,
     tools: tool_options.Tools = None,
+    mcp: tool_options.Mcp = None,
     trace: tool_options.Trace = False,
     conversation: Annotated[
         Path | None,
@@ -45,7 +46,7 @@ def reply(
     """Answer a recorded question aloud.
 
     Prints what was heard and what is answered, and writes the answer's sound. Everything is done on this computer;
-    nothing is sent anywhere.
+    nothing is sent anywhere, but for what tools send that you offer.
 
     \b
     Examples:
@@ -54,6 +55,7 @@ def reply(
       stepwave reply question.wav --text
       stepwave reply question.wav --tools all --trace
       stepwave reply next-question.wav --session talk.safetensors
+      stepwave reply question.wav --mcp mcp.json
       stepwave reply question.wav --json | jq .heard
     """
     from stepwave.dialogue.loading import load
@@ -69,8 +71,7 @@ def reply(
         check_audio_target(target)
     if conversation is not None:
         check_target(conversation)
-    offered = tool_options.chosen_tools(tools)
-    with Steps() as steps:
+    with tool_options.opened_tools(tools, mcp) as offered, Steps() as steps:
         seconds = 0.0
 
         def listen(event: Event) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 Tools: TypeAlias = Annotated[
     str | None,
     typer.Option("--tools", metavar="all|NAME,NAME", help="Tools that the model may call. Without it, none."),
+]
+Mcp: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--mcp", metavar="FILE", help="An mcp.json, whose servers' tools the model may call, too."),
 ]
 Trace: TypeAlias = Annotated[
     bool, typer.Option("--trace", help="Show step by step what was said, called and returned, with times.")
@@ -35,6 +41,20 @@ def chosen_tools(names: str | None) -> list[Tool]:
     for problem in found.problems:
         complain(problem)
     return found.choose(names)
+
+
+@contextmanager
+def opened_tools(names: str | None, mcp: Path | None) -> Iterator[list[Tool]]:
+    """The tools for `--tools` and `--mcp`, whose servers end when the context is left.
+
+    Complains about what is missing; raises what `tools.opening` `open_tools` raises.
+    """
+    from stepwave.tools.opening import open_tools
+
+    with open_tools(names, mcp) as (tools, problems):
+        for problem in problems:
+            complain(problem)
+        yield tools
 
 
 def asking(steps: Steps) -> Confirm:
