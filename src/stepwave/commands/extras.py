@@ -14,3 +14,11 @@ def need_server() -> None:
             import_module(name)
         except ImportError as error:
             raise MissingExtraError("serve", error.name) from None
+
+
+def need_mcp() -> None:
+    """Raise MissingExtraError unless tools can be served by the Model Context Protocol."""
+    try:
+        import_module("mcp")
+    except ImportError as error:
+        raise MissingExtraError("tools", error.name) from None

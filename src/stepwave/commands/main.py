@@ -13,7 +13,20 @@ import typer
 from typer.core import TyperGroup
 
 from stepwave import __version__
-from stepwave.commands import bench, chat, evaluate, finetune, models, prepare, reply, say, serve, train, transcribe
+from stepwave.commands import (
+    bench,
+    chat,
+    evaluate,
+    finetune,
+    models,
+    prepare,
+    reply,
+    say,
+    serve,
+    tools,
+    train,
+    transcribe,
+)
 from stepwave.commands.console import complain
 from stepwave.facts.errors import StepwaveError
 
@@ -77,6 +90,7 @@ app.command()(transcribe.transcribe)
 app.command()(say.say)
 app.command()(chat.chat)
 app.command()(serve.serve)
+app.add_typer(tools.app, name="tools")
 app.add_typer(models.app, name="models")
 app.add_typer(prepare.app, name="prepare")
 app.command()(train.train)

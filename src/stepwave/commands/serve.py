@@ -73,8 +73,8 @@ def serve(
 
     need_server()
     from stepwave.serving.config import ServerConfig
+    from stepwave.serving.listening import listen
     from stepwave.serving.memory import give_back_what_is_freed
-    from stepwave.serving.run import listen
     from stepwave.serving.run import serve as run
     from stepwave.serving.server_tools import ServerTools
     from stepwave.serving.service import Service

@@ -10,26 +10,12 @@ from types import FrameType
 
 import uvicorn
 
-from stepwave.facts.errors import ConfigError
 from stepwave.serving.app import build_app
-from stepwave.serving.config import ServerConfig
 from stepwave.serving.realtime.registry import Registry
 from stepwave.serving.service import Service
 
 _GRACE_SECONDS = 5
 _POLL_SECONDS = 0.05
-
-
-def listen(config: ServerConfig) -> socket.socket:
-    """The socket to serve on. Raises ConfigError where the address can't be had."""
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    try:
-        return socket.create_server((config.host, config.port), family=family, backlog=1024)
-    except OSError as error:
-        raise ConfigError(
-            f"can't listen on {config.host}, port {config.port} ({error.strerror or error}); "
-            "give another --port, or --port 0 for any free one"
-        ) from None
 
 
 async def serve(service: Service, listening: socket.socket, started: Callable[[], None] | None = None) -> None:
