@@ -16,7 +16,8 @@ class Approvals:
 
     async def ask(self, request_id: str) -> bool:
         """Wait for the answer to the request of that id, which the client has been told."""
-        answer = self._waiting[request_id] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting[request_id] = answer
         try:
             async with asyncio.timeout(self._seconds):
                 return await answer
