@@ -40,7 +40,7 @@ def test_a_files_tools_come_with_them(tmp_path: Path) -> None:
     path.write_text(json.dumps({"mcpServers": servers}))
     with open_tools("date_time", path) as (tools, problems):
         assert [tool.name for tool in tools] == ["date_time", "far_date_time"]
-        assert problems == ["the MCP server 'gone' could not be started: No such file or directory"]
+        assert problems == ["the MCP server 'gone' could not be started: No such file or directory: no-such-program"]
     with open_tools(None, path) as (tools, _):
         assert [tool.name for tool in tools] == ["date_time"]
 

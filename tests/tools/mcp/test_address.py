@@ -78,6 +78,8 @@ class Crude(BaseHTTPRequestHandler):
     asked: list[tuple[str, str | None]]
     elsewhere: str
     session: int
+    stay: threading.Event
+    """Until it is set, sessions do not end."""
 
     def do_POST(self) -> None:
         message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -109,7 +111,9 @@ class Crude(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send(405, b"")
 
-    do_DELETE = do_GET  # noqa: N815
+    def do_DELETE(self) -> None:
+        self.stay.wait(60)
+        self.send(405, b"")
 
     def answer(self, number: Any, result: dict[str, Any], packed: bool = False) -> None:
         body = json.dumps({"jsonrpc": "2.0", "id": number, "result": result}).encode()
@@ -135,6 +139,9 @@ def crude() -> Iterator[tuple[str, type[Crude]]]:
     class Own(Crude):
         asked: list[tuple[str, str | None]] = []  # noqa: RUF012  # the class is made anew for each server
         session = 0
+        stay = threading.Event()
+
+    Own.stay.set()
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Own) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -172,6 +179,15 @@ def test_a_connection_that_breaks_is_made_anew() -> None:
         with pytest.raises(ToolError, match="the MCP server 'far' gave no answer"):
             tools["break"]()
         assert tools["good"]() == "good in session 2"
+
+
+def test_an_address_that_does_not_answer_at_the_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stepwave.tools.mcp.connection._ADDRESS_SECONDS", 0.1)
+    with crude() as (address, handler):
+        with Attached([McpServer("far", url=f"{address}/mcp")]) as servers:
+            handler.stay.clear()
+        assert len(servers.tools) == 6
+        handler.stay.set()
 
 
 def test_an_address_that_cannot_be_used_is_told() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from stepwave.facts.errors import ToolError
+from stepwave.facts.events import ToolCallRequest
 from stepwave.tools.mcp.attached import Attached
 from stepwave.tools.mcp.config import McpServer
+from stepwave.tools.runner import ToolRunner
 
 Crude = Callable[..., McpServer]
+ASK = ToolCallRequest("hang", "{}")
 
 
 def test_a_server_that_cannot_be_started_leaves_the_others_alone(crude: Crude, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +32,7 @@ def test_a_server_that_cannot_be_started_leaves_the_others_alone(crude: Crude, m
         assert [tool.name for tool in attached.tools] == ["c"]
         assert str(attached.tools[0].run()).startswith("c(")
     missing, exits, sleeps, empty = attached.problems
-    assert missing == "the MCP server 'missing' could not be started: No such file or directory"
+    assert missing == "the MCP server 'missing' could not be started: No such file or directory: no-such-program"
     assert exits == "the MCP server 'exits' could not be started: it ended; its last words: no such station: Łódź"
     assert sleeps == "the MCP server 'sleeps' could not be started: it did not list its tools within 0.3 s"
     assert empty == "the MCP server 'empty' has no tools"
@@ -57,6 +61,26 @@ def test_what_is_told_of_a_tool_does_not_change(crude: Crude) -> None:
         assert get.run() == "get({}) at start 2"
         assert (get.description, get.sensitive) == ("Gets.", True)
         assert [tool.name for tool in servers.tools] == ["get", "die"]
+
+
+def test_a_slow_call_leaves_others_alone(crude: Crude) -> None:
+    with Attached([crude(["hang", "starts"], seconds=60)]) as servers:
+        hang, starts = servers.tools
+        waiting = threading.Thread(target=ToolRunner([hang], confirm=lambda *_: True).run, args=[ASK], daemon=True)
+        waiting.start()
+        assert starts.run() == "1"
+        assert waiting.is_alive()
+    waiting.join()  # closing has ended it
+
+
+def test_what_a_server_wrote_last_is_not_told_to_the_model(crude: Crude, tmp_path: Path) -> None:
+    server = crude(["die"])
+    with Attached([server]) as servers:
+        with pytest.raises(ToolError):
+            servers.tools[0].run()
+        (tmp_path / "crude" / "starts").write_text("no number: 1234")
+        with pytest.raises(ToolError, match=r"^the MCP server 'crude' could not be started: it ended$"):
+            servers.tools[0].run()
 
 
 def test_a_late_call_is_cancelled_and_the_server_stays(crude: Crude, tmp_path: Path) -> None:
@@ -96,7 +120,9 @@ def test_bad_schemas_are_left_out(crude: Crude) -> None:
     nested: dict[str, object] = {}
     for _ in range(120):
         nested = {"items": nested}
+    doubling = {f"d{level}": {"allOf": [{"$ref": f"#/$defs/d{level + 1}"}] * 2} for level in range(40)} | {"d40": {}}
     bad = {
+        "slow": {"type": "object", "properties": {"x": {"$ref": "#/$defs/d0"}}, "$defs": doubling},
         "wrong": {"type": "object", "properties": {"x": {"type": "word"}}},
         "deep": {"type": "object", "properties": {"x": nested}},
         "large": {"type": "object", "properties": {"x": {"description": "x" * 9000}}},
@@ -104,7 +130,8 @@ def test_bad_schemas_are_left_out(crude: Crude) -> None:
     tools = [{"name": name, "inputSchema": schema} for name, schema in bad.items()]
     with Attached([crude([*tools, "good"])]) as servers:
         assert [tool.name for tool in servers.tools] == ["good"]
-    wrong, deep, large = servers.problems
+    slow, wrong, deep, large = servers.problems
+    assert "has a tool 'slow' that is left out: its schema has 81 references; at most 32" in slow
     assert "has a tool 'wrong' that is left out: the parameters of the tool 'wrong' are no JSON schema" in wrong
     assert "has a tool 'deep' that is left out: its schema is nested too deep" in deep
     assert "has a tool 'large' that is left out: its schema has 9" in large

@@ -64,8 +64,9 @@ class Address:
             self.status = response.status_code
         if response.headers.get("content-encoding", "identity") != "identity":
             raise httpx2.DecodingError("a compressed answer came, which was not asked for", request=response.request)
-        # Of a stream the SDK bounds each event.
-        if not response.headers.get("content-type", "").lower().startswith("text/event-stream"):
+        # Of a stream, the SDK bounds each event.
+        kind = response.headers.get("content-type", "").lower()
+        if response.status_code != 200 or not kind.startswith("text/event-stream"):
             assert isinstance(response.stream, httpx2.AsyncByteStream)
             response.stream = _Bounded(response.stream)
 

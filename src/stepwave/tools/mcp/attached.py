@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Collection, Coroutine, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
@@ -71,11 +72,15 @@ class Attached:
         if self._closed:
             return
         self._closed = True
+        closing = asyncio.run_coroutine_threadsafe(self._close(), self._loop)
         try:
-            self._wait(self._close(), _CLOSING_SECONDS)
-        finally:  # also after a second Ctrl-C, or where a server could not be ended in time
+            with suppress(TimeoutError):
+                closing.result(_CLOSING_SECONDS)
+        finally:  # also after a second Ctrl-C
             for connection in self._connections:
                 connection.kill()
+            with suppress(Exception):
+                closing.result(1)
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
@@ -84,12 +89,14 @@ class Attached:
         """The result of `work` in the servers' event loop."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
 
-    async def _open(self) -> list[list[ListedTool] | ToolError]:
-        async def listed(connection: Connection) -> list[ListedTool] | ToolError:
+    async def _open(self) -> list[list[ListedTool] | str]:
+        async def listed(connection: Connection) -> list[ListedTool] | str:
             try:
                 return await connection.open()
             except ToolError as error:
-                return error
+                # For the user's eyes; were it told with a call that starts the server again, the model would read it.
+                words = connection.last_words
+                return f"{error}; its last words: {words}" if words else str(error)
 
         self._connections = [Connection(server) for server in self._servers]
         return await asyncio.gather(*map(listed, self._connections))
@@ -102,12 +109,12 @@ class Attached:
         await asyncio.gather(*others, return_exceptions=True)
         await self._loop.shutdown_asyncgens()
 
-    def _offer(self, lists: Sequence[list[ListedTool] | ToolError]) -> None:
+    def _offer(self, lists: Sequence[list[ListedTool] | str]) -> None:
         offered: list[tuple[Connection, ListedTool]] = []
         for connection, listed in zip(self._connections, lists, strict=True):
             server = connection.server
-            if isinstance(listed, ToolError):
-                self.problems.append(str(listed))
+            if isinstance(listed, str):
+                self.problems.append(listed)
                 continue
             some, problems = chosen(server, listed[:MOST_TOOLS])
             offered += [(connection, tool) for tool in some]

@@ -35,6 +35,10 @@ _MOST_STARTS: Final = 4
 _STARTS_SECONDS: Final = 60.0
 """A server is started so many times in so many seconds, and then no more for a while."""
 _LONGEST_REASON: Final = 300
+_PROGRAM_SECONDS: Final = 6.0
+"""A program has been killed by then if it did not end by itself."""
+_ADDRESS_SECONDS: Final = 2.0
+"""So long an address may take to take note that a session is over."""
 
 
 class Connection:
@@ -71,8 +75,6 @@ class Connection:
         except Exception as error:  # whatever a foreign program or address answers
             reason = _reason(error)
         await self.close()
-        if isinstance(way, Program) and way.last_words:
-            reason += f"; its last words: {_short(way.last_words)}"
         if isinstance(way, Address) and way.status is not None:
             reason += f" (HTTP status {way.status})"
         raise ToolError(f"{self._called} could not be started: {reason}")
@@ -109,13 +111,21 @@ class Connection:
         if self._task is not None:
             if self._client is None:  # still being started
                 self._task.cancel()
-            await asyncio.wait([self._task])
+            local = isinstance(self._way, Program)
+            await asyncio.wait([self._task], timeout=_PROGRAM_SECONDS if local else _ADDRESS_SECONDS)
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=1)
             self._task = None
 
     def kill(self) -> None:
         """End its program at once, from any thread."""
         if isinstance(self._way, Program):
             self._way.kill()
+
+    @property
+    def last_words(self) -> str:
+        """What its program wrote last to standard error, on one line; "" for nothing, and for an address."""
+        return _short(self._way.last_words) if isinstance(self._way, Program) else ""
 
     @property
     def _called(self) -> str:
@@ -169,7 +179,7 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, MCPError):
         return "it ended" if error.code == CONNECTION_CLOSED else f"it answered: {_short(error.message)}"
     if isinstance(error, OSError):
-        return error.strerror or str(error)
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror or str(error)
     if isinstance(error, httpx2.HTTPError):
         return _short(str(error)) or type(error).__name__
     if isinstance(error, ValidationError):

@@ -23,6 +23,8 @@ LONGEST_NAME: Final = 64
 LONGEST_DESCRIPTION: Final = 1000
 LONGEST_SCHEMA: Final = 8000
 """Characters."""
+MOST_REFERENCES: Final = 32
+"""Of a schema. Each may lead to several others, so that checking takes time that is exponential in their number."""
 _OF_NAMES: Final = ("properties", "$defs", "definitions", "dependentSchemas")
 """Keywords whose values hold schemas under names of the author's choice."""
 _OF_VALUES: Final = ("enum", "const", "default", "examples")
@@ -81,9 +83,12 @@ def make_tool(server: McpServer, listed: ListedTool, name: str, run: Callable[..
     """The tool for the model. Raises ConfigError for a schema that is none, or too long."""
     where = f"the MCP server '{server.name}' has a tool '{_plain(listed.name)}' that is left out"
     try:
-        length = len(json.dumps(listed.input_schema, ensure_ascii=False))
-        if length > LONGEST_SCHEMA:
-            raise ConfigError(f"its schema has {length} characters; at most {LONGEST_SCHEMA} are told to a model")
+        written = json.dumps(listed.input_schema, ensure_ascii=False)
+        if len(written) > LONGEST_SCHEMA:
+            raise ConfigError(f"its schema has {len(written)} characters; at most {LONGEST_SCHEMA} are told to a model")
+        references = written.count('"$ref"') + written.count('"$dynamicRef"')
+        if references > MOST_REFERENCES:
+            raise ConfigError(f"its schema has {references} references; at most {MOST_REFERENCES} are followed")
         parameters = without_patterns(listed.input_schema)
         description = " ".join((listed.description or listed.title or "").split())
         if len(description) > LONGEST_DESCRIPTION:

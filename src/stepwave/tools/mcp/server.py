@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import anyio.to_thread
 from mcp import MCPError
@@ -29,7 +29,7 @@ from stepwave.facts.events import ToolCallRequest
 from stepwave.tools.contract import Tool
 from stepwave.tools.runner import ToolRunner
 
-LONGEST_RESULT = 100_000
+LONGEST_RESULT: Final = 100_000
 """Characters that a client is told; it may read more at once than our models."""
 
 
