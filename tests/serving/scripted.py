@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from stepwave.dialogue.stepwave import Stepwave
-from stepwave.facts.conversation import Message
+from stepwave.facts.conversation import Message, TextPart
 from stepwave.facts.events import AudioDelta, Event, Finished, TextDelta
 
 PIECE = np.full(2400, 0.25, dtype=np.float32)
@@ -41,6 +41,7 @@ class ScriptedSession:
     """Plays one script after the other, and keeps what it was told."""
 
     scripts: deque[Iterable[Event]]
+    offered: tuple[Any, ...] = ()
     heard: list[Message] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
     shortened: list[float] = field(default_factory=list)
@@ -59,7 +60,7 @@ class ScriptedSession:
         self.heard.append(message)
 
     def add_result(self, text: str) -> None:
-        raise AssertionError("results come as turns")
+        self.add(Message("input", (TextPart(text),)))
 
     def switch_voice(self, choice: Any) -> None:
         self.voices.append(choice)
@@ -108,8 +109,8 @@ class ScriptedTalker(Stepwave):
     def warm(self) -> None:
         pass
 
-    def session(self, *_: Any, **__: Any) -> Any:
-        self.sessions.append(ScriptedSession(self._scripts))
+    def session(self, system: str | None = None, seed: int | None = None, tools: Any = ()) -> Any:
+        self.sessions.append(ScriptedSession(self._scripts, offered=tuple(tools)))
         return self.sessions[-1]
 
     def stream_transcribe(self, *_: Any, **__: Any) -> Iterator[str]:

@@ -90,7 +90,7 @@ class StoppableServer(uvicorn.Server):
         service.stopping.set()
         try:
             async with asyncio.timeout(service.config.drain_seconds):
-                while service.turns.count or self._registry.answering:
+                while service.turns.count or service.tools.busy or self._registry.answering:
                     await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError:
             service.stopped.set()

@@ -38,7 +38,7 @@ class ServerTools:
         self._tools = tuple(tools)
         self._seconds = seconds
         self._most = most
-        self._at_work = 0
+        self._at_work = self._awaited = 0
         self._runner([])
 
     @property
@@ -50,6 +50,11 @@ class ServerTools:
     def tools(self) -> tuple[Tool, ...]:
         """All of them."""
         return self._tools
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer waits for one of them."""
+        return self._awaited > 0
 
     def calls(self, theirs: Collection[str] = (), offered: bool = True, consent: Consent | None = None) -> Calls:
         """For the calls of one answer, whose client runs the tools named `theirs` itself.
@@ -77,9 +82,11 @@ class ServerTools:
             self._at_work -= 1
 
         self._at_work += 1
+        self._awaited += 1
         try:
             return await in_thread(lambda: runner.run(call, read), over)
         finally:
+            self._awaited -= 1
             asking.end()
 
     def refuse(self, call: ToolCallRequest) -> ToolOutcome:

@@ -98,9 +98,9 @@ class StandIn:
         message = {"id": item, "type": "message", "role": "assistant", "content": []}
         self.tell("response.output_item.added", response_id=f"resp_{item}", output_index=0, item=message)
 
-    def sound(self, samples: np.ndarray[Any, Any], item: str) -> None:
+    def sound(self, samples: np.ndarray[Any, Any], item: str, response: str | None = None) -> None:
         delta = base64.b64encode(samples.astype("<i2").tobytes()).decode()
-        place = {"response_id": f"resp_{item}", "item_id": item, "content_index": 0, "output_index": 0}
+        place = {"response_id": response or f"resp_{item}", "item_id": item, "content_index": 0, "output_index": 0}
         self.tell("response.output_audio.delta", **place, delta=delta)
 
     def words(self, words: str, item: str) -> None:

@@ -208,23 +208,3 @@ def test_what_is_no_recording_is_refused_with_a_reason(visit: Visit, stand_in: S
     visit.page.set_input_files("#file", files)
     visit.page.get_by_text("letter.txt can't be read as sound").wait_for()
     assert stand_in.of("conversation.item.create") == []
-
-
-def test_tool_calls_are_shown_as_they_happen(visit: Visit, stand_in: StandIn) -> None:
-    visit.open()
-    visit.write("Weather?")
-    call = {"id": "item_f", "type": "function_call", "name": "get_weather", "call_id": "call_1", "arguments": ""}
-    place = {"response_id": "resp_1", "item_id": "item_f", "call_id": "call_1"}
-    stand_in.tell("response.created", response={"id": "resp_1"})
-    stand_in.tell("response.output_item.added", response_id="resp_1", item=call)
-    stand_in.tell("response.function_call_arguments.delta", **place, delta='{"city":')
-    shown = visit.page.locator(".tool")
-    shown.get_by_text('{"city":').wait_for()
-    assert shown.locator(".tool-state").inner_text() == "calling"
-    stand_in.tell("response.function_call_arguments.done", **place, arguments='{"city": "Bonn"}')
-    shown.get_by_text("waiting for its result").wait_for()
-    stand_in.tell("response.done", response={"id": "resp_1", "status": "completed", "output": [call]})
-    result = {"id": "item_r", "type": "function_call_output", "call_id": "call_1", "output": "<b>sunny</b>"}
-    stand_in.tell("conversation.item.added", item=result)
-    shown.get_by_text("done", exact=True).wait_for()
-    assert shown.locator(".tool-result").inner_text() == "<b>sunny</b>"

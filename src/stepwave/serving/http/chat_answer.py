@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import copy
-import threading
 import time
 import uuid
-from collections.abc import AsyncGenerator, Generator, Iterator
-from contextlib import aclosing, closing
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import numpy as np
 
@@ -19,13 +18,14 @@ from stepwave import __version__
 from stepwave.dialogue.stepwave import Stepwave
 from stepwave.facts.errors import ServiceError
 from stepwave.facts.events import AudioDelta, Event, Finished, TextDelta, ToolCallRequest
-from stepwave.serving.http.answering import events_of
 from stepwave.serving.http.chat_history import History
 from stepwave.serving.http.chat_request import ChatRequest
 from stepwave.serving.http.kept_answers import KeptAnswers
 from stepwave.serving.http.sound_formats import encoded, sound_format
+from stepwave.serving.server_tools import ServerTools
 from stepwave.serving.service import Service
 from stepwave.serving.sound_bytes import encode_pcm16
+from stepwave.serving.tool_rounds import Answered, RoundEvent, Working, in_rounds
 from stepwave.signal.resample import Samples
 
 FINGERPRINT: Final = f"stepwave-{__version__}"
@@ -60,66 +60,97 @@ class Counts:
 
 
 class Answer:
-    """One answer on its way: `run` is the iterator for the model's thread, the rest is known when that is through."""
+    """One answer on its way, of several rounds where the model calls the server's tools.
 
-    def __init__(self, history: History, request: ChatRequest, voice: str | None, stopped: threading.Event) -> None:
-        self._history = history
+    `events` tells it; the rest is known when that is through.
+    """
+
+    def __init__(self, history: History, request: ChatRequest, voice: str | None, service: Service) -> None:
+        self._turns = list(history.turns)
         self._request = request
         self._voice = voice
-        self._stopped = stopped
+        self._service = service
+        # A request that brings its own tools, or wants none, gets no others.
+        own = request.tools is None and request.tool_choice != "none"
+        tools = service.tools if own else ServerTools()
+        self._calls = tools.calls()  # nobody can be asked about sensitive ones
+        talker = _with_sampling(service.talker, request)
+        self._session = talker.session(history.system, request.seed, [*history.tools, *tools.schemas])
+        self._results: list[str] = []
+        self._prompt: list[int] = []
         self._asked = 0
         self.heard_seconds = history.heard_seconds
         self.counts = Counts(0, 0, 0, 0)
         self.finish_reason = "stop"
         self.spoken_ids: list[int] = []
-        """The assistant's turn as token ids, its end mark left out."""
+        """The assistant's turn as token ids, its end mark left out; calls and their results are within."""
 
-    def run(self, talker: Stepwave) -> Iterator[Event]:
+    async def events(self) -> AsyncGenerator[RoundEvent]:
         """Answer; errors as `Session.add` and `Session.stream`, and ServiceError where the server stops meanwhile."""
-        told, special = self._history, talker.engine.tokenizer.special
-        session = _with_sampling(talker, self._request).session(told.system, self._request.seed, told.tools)
-        for turn in told.turns:
+        service, special = self._service, self._service.talker.engine.tokenizer.special
+        called = stopped = False
+
+        def ask() -> AsyncGenerator[Event]:
+            return service.turns.stream(self._round)
+
+        rounds = in_rounds(service, self._session, self._calls, ask, stopped=asyncio.Event())
+        async with aclosing(rounds) as events:
+            async for event in events:
+                called = called or (isinstance(event, ToolCallRequest) and self.is_theirs(event))
+                if isinstance(event, Answered):
+                    self._results.append(event.told)
+                if isinstance(event, Finished):
+                    heard = self._prompt.count(special.audio_patch)
+                    self.counts = Counts(len(self._prompt), heard, event.text_tokens, event.speech_tokens)
+                    self.finish_reason = "tool_calls" if called else "stop" if event.reason == "stop" else "length"
+                    stopped = event.reason == "interrupted" and service.stopped.is_set()
+                yield event
+        if stopped:
+            raise ServiceError("the server stopped before the answer was complete; ask again later")
+        self.spoken_ids = [special.tts_start, *self._session.ids[len(self._prompt) : -1]]
+
+    def is_theirs(self, call: ToolCallRequest) -> bool:
+        """Whether a call is the client's to answer."""
+        return not self._calls.is_ours(call)
+
+    def _round(self) -> Iterator[Event]:
+        """What the model says to the messages, or to the results of its calls. Runs in the model's thread."""
+        session = self._session
+        for turn in self._turns:
             session.add(turn)
-        prompt: list[int] = []
+        for result in self._results:
+            session.add_result(result)
+        self._turns.clear()
+        self._results.clear()
 
         def enough() -> bool:
             """Asked before every token, so it counts them too."""
             if not self._asked:
-                prompt.extend(session.ids)
+                self._prompt.extend(session.ids)
             self._asked += 1
             most = self._request.most_tokens
-            return self._stopped.is_set() or (most is not None and self._asked > most)
+            return self._service.stopped.is_set() or (most is not None and self._asked > most)
 
-        called = stopped = False
-        events = session.stream(voice=self._voice, text_only=not self._request.speaks, interrupted=enough)
-        with closing(cast("Generator[Event]", events)):
-            for event in events:
-                called = called or isinstance(event, ToolCallRequest)
-                if isinstance(event, Finished):
-                    heard = prompt.count(special.audio_patch)
-                    self.counts = Counts(len(prompt), heard, event.text_tokens, event.speech_tokens)
-                    self.finish_reason = "tool_calls" if called else "stop" if event.reason == "stop" else "length"
-                    stopped = event.reason == "interrupted" and self._stopped.is_set()
-                yield event
-        if stopped:
-            raise ServiceError("the server stopped before the answer was complete; ask again later")
-        self.spoken_ids = [special.tts_start, *session.ids[len(prompt) : -1]]
+        return session.stream(voice=self._voice, text_only=not self._request.speaks, interrupted=enough)
 
 
 async def completion(service: Service, answer: Answer, request: ChatRequest, kept: KeptAnswers) -> dict[str, Any]:
     """The whole answer as a `chat.completion`."""
     texts: list[str] = []
+    margins = _Margins()
     sound: list[Samples] = [np.zeros(0, dtype=np.float32)]
     calls: list[dict[str, Any]] = []
     async with aclosing(_told(service, answer)) as events:
         async for event in events:
             if isinstance(event, TextDelta):
-                texts.append(event.text)
+                texts.append(margins.push(event.text))
+            elif isinstance(event, Working):
+                margins.end()
             elif isinstance(event, AudioDelta):
                 sound.append(event.samples)
-            elif isinstance(event, ToolCallRequest):
+            elif isinstance(event, ToolCallRequest) and answer.is_theirs(event):
                 calls.append(_call(event))
-    text = "".join(texts).strip()
+    text = "".join(texts)
     message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
     if request.audio is not None:
         samples = np.concatenate(sound)
@@ -163,9 +194,11 @@ async def chunks(
                 yield chunk({"role": "assistant", **opening})
             if isinstance(event, TextDelta) and (text := margins.push(event.text)):
                 yield chunk({"audio": {"id": name, "transcript": text}} if request.speaks else {"content": text})
+            elif isinstance(event, Working):
+                margins.end()
             elif isinstance(event, AudioDelta):
                 yield chunk({"audio": {"id": name, "data": base64.b64encode(encode_pcm16(event.samples)).decode()}})
-            elif isinstance(event, ToolCallRequest):
+            elif isinstance(event, ToolCallRequest) and answer.is_theirs(event):
                 yield chunk({"tool_calls": [{"index": calls, **_call(event)}]})
                 calls += 1
     if request.speaks:
@@ -175,13 +208,13 @@ async def chunks(
         yield head | {"choices": [], "usage": answer.counts.usage()}
 
 
-async def _told(service: Service, answer: Answer) -> AsyncGenerator[Event]:
+async def _told(service: Service, answer: Answer) -> AsyncGenerator[RoundEvent]:
     """The answer's events, counted in the server's figures on their way."""
     metrics, began, silent = service.metrics, time.monotonic(), True
     status = "abandoned"
     metrics.heard_seconds.inc(answer.heard_seconds)
     try:
-        async with events_of(service, lambda: answer.run(service.talker)) as events:
+        async with aclosing(answer.events()) as events:
             async for event in events:
                 if isinstance(event, AudioDelta):
                     metrics.said_seconds.inc(len(event.samples) / event.sample_rate)
@@ -231,17 +264,26 @@ def _new_name(kind: str) -> str:
 
 
 class _Margins:
-    """Takes white space off both ends of a text that comes in pieces."""
+    """Takes white space off both ends of texts that come in pieces, and puts a space between two of them."""
 
     def __init__(self) -> None:
-        self._held = ""
+        self._before = self._held = ""
         self._begun = False
 
     def push(self, text: str) -> str:
+        """What is certain after a piece of the text."""
         text = self._held + text
         if not self._begun:
             text = text.lstrip()
         sent = text.rstrip()
         self._held = text[len(sent) :]
-        self._begun = self._begun or bool(sent)
+        if sent and not self._begun:
+            self._begun = True
+            return self._before + sent
         return sent
+
+    def end(self) -> None:
+        """The text is over, and another may follow."""
+        if self._begun:
+            self._before = " "
+        self._held, self._begun = "", False

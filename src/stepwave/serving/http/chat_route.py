@@ -85,7 +85,7 @@ async def chat_completions(
         sound_format(asked.audio.format)
         voice = voice_named(service.talker, asked.audio.voice)
     told = await asyncio.to_thread(history, asked, service.talker, kept)
-    answer = Answer(told, asked, voice, service.stopped)
+    answer = Answer(told, asked, voice, service)
     if asked.stream:
         return await streamed_events(chunks(service, answer, asked, kept), done=True)
     return JSONResponse(await completion(service, answer, asked, kept))

@@ -1,7 +1,9 @@
 // Puts the page together: what is on it, what may be done with it, and the conversation behind it.
 
 import { setUpTheme } from "./appearance.js";
+import { Calls } from "./calls.js";
 import { Connection } from "./connection.js";
+import { Consent } from "./consent.js";
 import { Conversation } from "./conversation.js";
 import { setText, switchLanguage, translate } from "./i18n.js";
 import { Notices } from "./notices.js";
@@ -55,7 +57,8 @@ const connection = new Connection({
   event: (event) => conversation.take(event),
 });
 
-const conversation = new Conversation((event) => connection.send(event), transcript, player, {
+const calls = new Calls(transcript, new Consent(at("consent"), (event) => connection.send(event)));
+const conversation = new Conversation((event) => connection.send(event), transcript, player, calls, {
   state: (state) => {
     doing = state;
     showState();

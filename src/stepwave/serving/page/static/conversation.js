@@ -7,11 +7,12 @@ const HARMLESS = new Set(["response_cancel_not_active"]); // the answer ended wh
 
 export class Conversation {
   /**
-   * `send(event)`, a Transcript, a Player, and `handlers`: state("open" | "listening" | "thinking" | "speaking"),
+   * `send(event)`, a Transcript, a Player, Calls, and `handlers`: state("open" | "listening" | "thinking" | "speaking"),
    * problem(message), sentTime(milliseconds of sent sound) -> when that was recorded.
    */
-  constructor(send, transcript, player, handlers) {
+  constructor(send, transcript, player, calls, handlers) {
     this.send = send;
+    this.calls = calls;
     this.transcript = transcript;
     this.player = player;
     this.handlers = handlers;
@@ -23,7 +24,7 @@ export class Conversation {
   /** A new conversation: what was under way in the old one is over. Its turns stay on the page. */
   reset() {
     this.answers = new Map(); // item id -> {response, content, samples, complete} of spoken answers
-    this.calls = new Map(); // call id -> tool call
+    this.calls.reset();
     this.cut = new Set(); // ids of responses that were interrupted
     this.response = null; // id of the one under way
     this.asked = null; // when the question ended, until its answer begins
@@ -31,7 +32,9 @@ export class Conversation {
 
   /** Take an event of the server: methods with a dot in their name, and `error`, are each for one type. */
   take(event) {
-    if (event.type === "error" || event.type.includes(".")) this[event.type]?.(event);
+    if (event.type !== "error" && !event.type.includes(".")) return;
+    this[event.type]?.(event);
+    this.calls[event.type]?.(event);
   }
 
   /** A question is complete now: its latency counts from here. */
@@ -51,14 +54,20 @@ export class Conversation {
     const answer = this.answers.get(item);
     if (answer) {
       this.cut.add(answer.response);
-      const audioEnd = toMilliseconds(played);
-      this.send({
-        type: "conversation.item.truncate", item_id: item, content_index: answer.content, audio_end_ms: audioEnd,
-      });
-      this.showCut(item, played);
+      // What follows in the same answer, as after a tool call, was not heard at all. Last first: the server reads
+      // what stays behind a cut anew.
+      const places = [...this.answers].filter(([, one]) => one.response === answer.response).map(([id]) => id);
+      for (const id of places.slice(places.indexOf(item) + 1).reverse()) this.truncate(id, 0);
+      this.truncate(item, played);
     }
     if (this.cut.has(this.response)) this.response = null;
     if (response || answer) this.handlers.state("open");
+  }
+
+  truncate(item, played) {
+    const place = { item_id: item, content_index: this.answers.get(item).content };
+    this.send({ type: "conversation.item.truncate", ...place, audio_end_ms: toMilliseconds(played) });
+    this.showCut(item, played);
   }
 
   showCut(item, played) {
@@ -79,7 +88,7 @@ export class Conversation {
 
   /** Of the player: an item was played to its end. */
   finished() {
-    if (!this.response) this.handlers.state("open");
+    this.handlers.state(this.response ? "thinking" : "open");
   }
 
   tellLatency(item, key, delay = 0) {
@@ -149,7 +158,6 @@ export class Conversation {
   }
 
   "conversation.item.added"({ item }) {
-    if (item.type === "function_call_output") this.calls.get(item.call_id)?.answer(item.output);
     if (item.type === "message" && item.role === "user") {
       const turn = this.turn(item.id, "user");
       const written = item.content?.find((part) => part.type === "input_text")?.text;
@@ -173,14 +181,6 @@ export class Conversation {
   "response.created"({ response }) {
     this.response = response.id;
     this.handlers.state("thinking");
-  }
-
-  "response.output_item.added"({ item }) {
-    if (item.type === "function_call") {
-      const call = this.transcript.tool(item.name);
-      this.turns.set(item.id, call);
-      this.calls.set(item.call_id, call);
-    }
   }
 
   "response.output_audio.delta"({ response_id, item_id, content_index, delta }) {
@@ -221,14 +221,6 @@ export class Conversation {
     this["response.output_audio_transcript.done"]({ response_id, item_id, transcript: text });
   }
 
-  "response.function_call_arguments.delta"({ item_id, delta }) {
-    this.turns.get(item_id)?.add(delta);
-  }
-
-  "response.function_call_arguments.done"({ item_id, arguments: json }) {
-    this.turns.get(item_id)?.say(json);
-  }
-
   "response.done"({ response }) {
     if (this.response === response.id) this.response = null;
     const spoken = (response.output ?? []).map((item) => item.id).filter((id) => this.turns.has(id));
@@ -236,15 +228,15 @@ export class Conversation {
     const reason = response.status_details?.error?.message ?? response.status_details?.reason ?? "";
     for (const id of spoken) if (this.answers.has(id)) this.player.end(id);
     if (response.status === "failed") this.handlers.problem(reason);
-    if (response.status === "incomplete") last?.tell?.("turn.incomplete", { reason });
+    if (response.status === "incomplete") last?.tell("turn.incomplete", { reason });
     if (response.status === "cancelled") for (const id of spoken) this.cutUnplayed(id);
-    for (const id of spoken) this.turns.get(id).complete?.();
+    for (const id of spoken) this.turns.get(id).complete();
     if (!spoken.some((id) => this.answers.has(id)) || this.cut.has(response.id)) this.handlers.state("open");
   }
 
   /** Of a cancelled answer, what has words but no sound that was or will be played. */
   cutUnplayed(item) {
     const turn = this.turns.get(item);
-    if (!this.answers.has(item) && turn.cut) turn.cut(0);
+    if (!this.answers.has(item)) turn.cut(0);
   }
 }

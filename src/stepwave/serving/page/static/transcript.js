@@ -1,5 +1,6 @@
 // The conversation as it is read: what both said, tool calls, and where an interruption cut an answer.
 
+import { indented } from "./json.js";
 import { setText, setWords } from "./i18n.js";
 
 const MOST_TURNS = 400; // older ones are taken off the page
@@ -133,17 +134,16 @@ class ToolCall {
     this.state = make("span", "tool-state");
     this.words = make("pre", "tool-arguments");
     this.result = make("pre", "tool-result");
-    const parts = [["tool.arguments", this.words], ["tool.result", this.result]].map(([key, value]) => {
-      const title = make("p", "tool-title");
-      setText(title, key);
-      return make("div", "tool-part", title, value);
-    });
-    this.resultPart = parts[1];
+    this.title = make("p", "tool-title");
+    const title = make("p", "tool-title");
+    setText(title, "tool.arguments");
+    this.resultPart = make("div", "tool-part", this.title, this.result);
     this.resultPart.hidden = true;
     const summary = make("summary", "", make("code", "tool-name", name), this.state);
-    const details = make("details", "tool", summary, ...parts);
-    details.open = true;
-    this.element = make("li", "turn tool-call", details);
+    this.details = make("details", "tool", summary, make("div", "tool-part", title, this.words), this.resultPart);
+    this.details.open = true;
+    this.element = make("li", "turn tool-call", this.details);
+    this.element.setAttribute("aria-busy", "true"); // as with turns
     setText(this.state, "tool.calling");
   }
 
@@ -155,22 +155,31 @@ class ToolCall {
   /** The arguments are complete. */
   say(json) {
     this.words.textContent = indented(json);
-    setText(this.state, "tool.waiting");
+    this.element.removeAttribute("aria-busy");
+    this.show("tool.waiting");
+  }
+
+  /** What is going on: a text of the page. */
+  show(key) {
+    setText(this.state, key);
     this.changed();
   }
 
+  /** It is over: the result can be opened. */
   answer(output) {
-    this.result.textContent = indented(output);
-    this.resultPart.hidden = false;
-    setText(this.state, "tool.done");
-    this.changed();
+    this.end("tool.done", "tool.result", indented(output));
+    this.details.open = false;
   }
-}
 
-function indented(json) {
-  try {
-    return JSON.stringify(JSON.parse(json), null, 2);
-  } catch {
-    return json; // a tool may answer anything
+  fail(reason) {
+    this.element.classList.add("failed");
+    this.end("tool.failed", "tool.error", reason);
+  }
+
+  end(state, title, words) {
+    setText(this.title, title);
+    this.result.textContent = words;
+    this.resultPart.hidden = false;
+    this.show(state);
   }
 }
