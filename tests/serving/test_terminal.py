@@ -12,14 +12,18 @@ import pytest
 
 from stepwave.dialogue.stepwave import Stepwave
 from stepwave.facts.errors import ConfigError, MissingExtraError
+from stepwave.facts.events import ToolCallRequest
 from stepwave.serving.config import ServerConfig
 from stepwave.serving.realtime.conversation import Conversation
+from stepwave.serving.server_tools import ServerTools
 from stepwave.serving.service import Service
 from stepwave.serving.sound_card import SoundCard
-from stepwave.serving.terminal import Terminal
+from stepwave.serving.terminal import Consent, Terminal, refused
 from stepwave.signal.resample import Samples
+from stepwave.tools.contract import tool
 
 from .conftest import pcm16
+from .realtime.test_server_tools import NOON, TIME, TOLD, calling
 from .scripted import ScriptedTalker, said
 
 
@@ -60,11 +64,17 @@ async def microphone(data: bytes, speaker: Loudspeaker, pause: float = 0.002) ->
         await asyncio.sleep(0)
 
 
-def converse(talker: ScriptedTalker, data: bytes, headphones: bool) -> tuple[Loudspeaker, list[tuple[str, str]]]:
+def converse(
+    talker: ScriptedTalker,
+    data: bytes,
+    headphones: bool,
+    tools: ServerTools | None = None,
+    consent: Consent = refused,
+) -> tuple[Loudspeaker, list[tuple[str, str]]]:
     speaker, shown = Loudspeaker(), []
 
     async def all_of_it() -> None:
-        service = Service(talker, ServerConfig())
+        service = Service(talker, ServerConfig(), tools=tools or ServerTools())
         try:
             async with asyncio.timeout(60):
                 terminal = Terminal(
@@ -73,6 +83,7 @@ def converse(talker: ScriptedTalker, data: bytes, headphones: bool) -> tuple[Lou
                     speaker,
                     lambda who, text: shown.append((who, text)),
                     headphones,
+                    consent,
                 )
                 await terminal.run()
         finally:
@@ -101,6 +112,56 @@ def test_with_headphones_speech_interrupts_and_the_answer_is_what_was_heard(
     assert talker.sessions[0].shortened == [pytest.approx(speaker.stops[0], abs=0.001)]
     assert 0 < speaker.stops[0] < 10
     assert ("model", "Yes.") in shown
+
+
+def test_tools_are_run_and_shown(tiny_talker: Stepwave, spoken_question: Samples) -> None:
+    talker = ScriptedTalker(tiny_talker, calling(TIME, text="One moment.", seconds=0.2), said("It is noon.", 0.2))
+    data = pcm16(spoken_question) + bytes(96_000)
+    speaker, shown = converse(talker, data, headphones=False, tools=ServerTools([NOON]))
+    assert [line for line in shown if line[0] != "you"] == [
+        ("model", "One moment."),
+        ("tool", f"date_time {TIME.arguments_json}"),
+        ("tool", TOLD),
+        ("model", "It is noon."),
+    ]
+    assert len(speaker.heard) == 0.4 * 48_000
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_sensitive_tool_is_asked_about(tiny_talker: Stepwave, spoken_question: Samples, allowed: bool) -> None:
+    opened: list[str] = []
+    asked: list[tuple[str, str]] = []
+
+    def open_door(which: str) -> str:
+        """Opens a door."""
+        opened.append(which)
+        return "It is open."
+
+    async def consent(name: str, arguments: str) -> bool:
+        asked.append((name, arguments))
+        return allowed
+
+    call = ToolCallRequest("open_door", '{"which": "front"}')
+    talker = ScriptedTalker(tiny_talker, calling(call), said("Well.", 0.1))
+    tools = ServerTools([tool(open_door, sensitive=True)])
+    _, shown = converse(talker, pcm16(spoken_question) + bytes(96_000), False, tools, consent)
+    assert asked == [("open_door", '{"which": "front"}')]
+    assert opened == (["front"] if allowed else [])
+    results = [text for who, text in shown if who == "tool"][1:]
+    assert ("It is open." in results) is allowed
+    assert any("consent" in text for text in results) is not allowed
+
+
+def test_what_follows_a_call_is_not_heard_either_where_speech_interrupts_before_it(
+    tiny_talker: Stepwave, spoken_question: Samples
+) -> None:
+    first, later = calling(TIME, text="A long story.", seconds=20.0), said("It is noon.", 20.0)
+    talker = ScriptedTalker(tiny_talker, first, later, said("Yes.", 0.1))
+    data = 2 * (pcm16(spoken_question) + bytes(96_000))
+    speaker, _ = converse(talker, data, headphones=True, tools=ServerTools([NOON]))
+    assert 0 < speaker.stops[0] < 10
+    # The scripted session knows one answer at a time: what is asked of it is the later item, which has no sound left.
+    assert talker.sessions[0].shortened[0] == 0.0
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stepwave.commands import options
+from stepwave.commands import options, tool_options
 from stepwave.commands.console import Steps, complain, tell
 
 
@@ -22,28 +22,33 @@ def chat(
     sound_device: Annotated[
         str | None, typer.Option("--sound-device", help="Name of the sound card, or a part of it.")
     ] = None,
+    tools: tool_options.Tools = None,
     device: options.Device = None,
     threads: options.Threads = None,
 ) -> None:
     """Talk with the model. Speak, and wait for its answer; Ctrl-C ends the talk.
 
     With a loudspeaker the microphone would hear the model itself, so it is off while an answer plays. With
-    --headphones it stays on, and speaking interrupts.
+    --headphones it stays on, and speaking interrupts. Before a tool of --tools that changes, costs or reveals
+    something is run, you are asked at the terminal.
 
     \b
     Examples:
       stepwave chat
       stepwave chat --headphones --voice my-own-voice.wav
+      stepwave chat --tools all
     """
     import asyncio
 
     from stepwave.dialogue.loading import load
     from stepwave.serving.config import ServerConfig
     from stepwave.serving.realtime.conversation import Conversation
+    from stepwave.serving.server_tools import ServerTools
     from stepwave.serving.service import Service
     from stepwave.serving.sound_card import SoundCard
     from stepwave.serving.terminal import Terminal, Who
 
+    offered = ServerTools(tool_options.chosen_tools(tools))
     card = SoundCard(sound_device)
     with Steps() as steps:
         steps.now(f"opening {model}")
@@ -59,13 +64,14 @@ def chat(
             tell(f"{who + ':':7}{text}")
 
     async def converse() -> None:
-        service = Service(talker, ServerConfig(model_name=model))
+        service = Service(talker, ServerConfig(model_name=model), tools=offered)
         try:
             with card:
                 tell("Speak; Ctrl-C ends the talk.")
                 conversation = Conversation(service, chosen)
                 session = {} if instructions is None else {"instructions": instructions}
-                await Terminal(conversation, card, card, show, headphones).run(session)
+                consent = tool_options.AskingAside()
+                await Terminal(conversation, card, card, show, headphones, consent).run(session)
         finally:
             service.turns.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -68,6 +69,26 @@ def asking(steps: Steps) -> Confirm:
             return typer.confirm(f"The model wants to run {call}. Allow it?", err=True)
 
     return confirm
+
+
+class AskingAside:
+    """Asks at the terminal before a sensitive tool is run, while the talk goes on; where nobody sits there, no."""
+
+    def __init__(self) -> None:
+        self._line: asyncio.Future[str] | None = None
+
+    async def __call__(self, name: str, arguments: str) -> bool:
+        """Whether the next line that is typed says yes. Cancelled, the question is taken back."""
+        if not sys.stdin.isatty():
+            return False
+        from stepwave.serving.server_tools import in_thread
+
+        complain(f"The model wants to run {printable(f'{name} {arguments}')}. Allow it? Type y and Enter for yes.")
+        # Reading can't be broken off: one that an earlier question left behind serves this one. What it read by now
+        # was the answer to that.
+        if self._line is None or self._line.done():
+            self._line = asyncio.ensure_future(in_thread(sys.stdin.readline))
+        return (await asyncio.shield(self._line)).strip().lower() in ("y", "yes")
 
 
 def trace_record(rounds: Sequence[Round]) -> list[dict[str, Any]]:

@@ -157,7 +157,7 @@ class _Asking:
             self._asked.cancel()
 
 
-async def in_thread(work: Callable[[], _T], over: Callable[[], object]) -> _T:
+async def in_thread(work: Callable[[], _T], over: Callable[[], object] = lambda: None) -> _T:
     """Do `work` in a thread of its own and wait for it; `over` is called on the loop when it has ended.
 
     Not in a pool, whose places would all be taken by a few slow tools. Cancelled, the work goes on unheard.

@@ -8,13 +8,24 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Callable
-from typing import Any, Literal, Protocol, TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from stepwave.serving.realtime.conversation import Conversation
 from stepwave.serving.realtime.hearing import MILLISECONDS
 
+_SECOND_BYTES: Final = 48_000
+
 Who: TypeAlias = Literal["you", "model", "tool", "error"]
+
+
+Consent: TypeAlias = Callable[[str, str], Awaitable[bool]]
+"""Asks whether the tool of that name may be run with these arguments, a JSON object."""
+
+
+async def refused(name: str, arguments: str) -> bool:
+    """Nobody can be asked."""
+    return False
 
 
 class Speaker(Protocol):
@@ -38,6 +49,7 @@ class Terminal:
     """Takes sound from `microphone` (pieces of 16-bit PCM at 24 kHz), and tells what is said to `show`.
 
     Without `interruptions` the microphone is deaf while the answer plays: for loudspeakers, whose sound it would hear.
+    `consent` is asked before a sensitive tool is run.
     """
 
     def __init__(
@@ -47,13 +59,17 @@ class Terminal:
         speaker: Speaker,
         show: Callable[[Who, str], None],
         interruptions: bool = False,
+        consent: Consent = refused,
     ) -> None:
         self._conversation = conversation
         self._microphone = microphone
         self._speaker = speaker
         self._show = show
         self._interruptions = interruptions
-        self._sounding: str | None = None
+        self._consent = consent
+        self._asking: asyncio.Task[None] | None = None
+        self._sounding: dict[str, float] = {}  # seconds of each item since the speaker was last silent
+        self._called: dict[str, str] = {}  # names of tools, by item
 
     async def run(self, settings: dict[str, Any] | None = None) -> None:
         """Converse until the microphone ends, and the answer to what it heard last is played. `settings` is a `session`
@@ -70,6 +86,7 @@ class Terminal:
                 await asyncio.sleep(0.05)
         finally:
             telling.cancel()
+            self._withdraw()
             await asyncio.gather(telling, return_exceptions=True)
             await self._conversation.end()
 
@@ -85,19 +102,56 @@ class Terminal:
     async def _take(self, event: dict[str, Any]) -> None:
         kind = event["type"]
         if kind == "response.output_audio.delta":
-            self._sounding = event["item_id"]
-            self._speaker.play(base64.b64decode(event["delta"]))
+            self._play(event["item_id"], base64.b64decode(event["delta"]))
         elif kind == "input_audio_buffer.speech_started" and self._speaker.playing:
-            played = round(self._speaker.stop() * MILLISECONDS)
-            place = {"item_id": self._sounding, "content_index": 0, "audio_end_ms": played}
-            await self._send({"type": "conversation.item.truncate", **place})
+            await self._tell_heard(self._speaker.stop())
         elif kind == "response.output_audio_transcript.done":
             self._show("model", event["transcript"])
         elif kind == "conversation.item.input_audio_transcription.completed":
             self._show("you", event["transcript"])
         elif kind == "response.function_call_arguments.done":
             self._show("tool", f"{event['name']} {event['arguments']}")
+        elif kind == "response.output_item.added" and event["item"]["type"] == "mcp_call":
+            self._called[event["item"]["id"]] = event["item"]["name"]
+        elif kind == "response.mcp_call_arguments.done":
+            self._show("tool", f"{self._called.pop(event['item_id'])} {event['arguments']}")
+        elif kind == "response.output_item.done":
+            self._take_item(event["item"])
         elif kind == "error":
             self._show("error", event["error"]["message"])
         elif kind == "response.done" and event["response"]["status"] == "failed":
             self._show("error", event["response"]["status_details"]["error"]["message"])
+
+    def _play(self, item_id: str, pcm: bytes) -> None:
+        if not self._speaker.playing:
+            self._sounding.clear()
+        self._sounding[item_id] = self._sounding.get(item_id, 0.0) + len(pcm) / _SECOND_BYTES
+        self._speaker.play(pcm)
+
+    async def _tell_heard(self, played: float) -> None:
+        """Only the first `played` seconds were heard; what stands behind that, as after a call, not at all."""
+        cut: list[tuple[str, float]] = []
+        for item_id, seconds in self._sounding.items():
+            if played < seconds:
+                cut.append((item_id, played))
+            played = max(0.0, played - seconds)
+        for item_id, heard in reversed(cut):
+            place = {"item_id": item_id, "content_index": 0, "audio_end_ms": round(heard * MILLISECONDS)}
+            await self._send({"type": "conversation.item.truncate", **place})
+
+    def _take_item(self, item: dict[str, Any]) -> None:
+        if item["type"] == "mcp_approval_request":
+            self._asking = asyncio.create_task(self._ask(item))
+        elif item["type"] == "mcp_call":
+            self._withdraw()  # however it ended, nobody waits for leave any more
+            self._show("tool", item["error"]["message"] if item["error"] else item["output"])
+
+    async def _ask(self, request: dict[str, Any]) -> None:
+        approve = await self._consent(request["name"], request["arguments"])
+        answer = {"type": "mcp_approval_response", "approval_request_id": request["id"], "approve": approve}
+        await self._send({"type": "conversation.item.create", "item": answer})
+
+    def _withdraw(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            self._asking = None

@@ -103,7 +103,8 @@ def test_questions_around_a_deleted_answer_become_one_turn(talk: Talk) -> None:
     assert talk.turns == [whole[0], talk.written(first), whole[4]]
 
 
-def test_an_answer_that_called_is_shortened_with_what_came_of_its_calls(talk: Talk) -> None:
+@pytest.mark.parametrize("last_first", [True, False])
+def test_an_answer_that_called_is_shortened_with_what_came_of_its_calls(talk: Talk, last_first: bool) -> None:
     first = talk.ask(said(1))
     call = Item(new_id("mcp"), "mcp_call", name="date_time", asked=True)
     # The call stands in the answer; here it is only known to.
@@ -114,11 +115,17 @@ def test_an_answer_that_called_is_shortened_with_what_came_of_its_calls(talk: Ta
     assert talk.tokenizer.decode(whole[3]) == "input\nIt is noon."
     with pytest.raises(ApiError, match="told apart"):
         talk.history.delete(call)
+    if last_first:
+        talk.history.truncate(after, 0.0)
     talk.history.truncate(first, 0.2)
     turns = talk.turns
-    assert [*turns[:2], *turns[3:]] == [*whole[:2], *whole[4:]]
+    assert turns[:2] == whole[:2]
+    assert len(turns) == len(whole) - 1
+    assert last_first or turns[3:] == whole[4:]
     assert len(read_section(turns[2], talk.tokenizer.special, inside=False).codes) == 5
-    talk.history.truncate(after, 0.0)
+    if not last_first:
+        talk.history.truncate(after, 0.0)
+    assert len(read_section(talk.turns[3], talk.tokenizer.special, inside=False).codes) == 0
     talk.ask(text("And now?"))
     assert talk.turns[4] == talk.written(text("And now?"))
 
