@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,14 +14,17 @@ from stepwave.dialogue.session import Session
 from stepwave.dialogue.stepwave import Stepwave
 from stepwave.facts.conversation import Message
 from stepwave.facts.errors import ConfigError
+from stepwave.facts.events import Event, Finished, ToolCallRequest
 from stepwave.serving.errors import ApiError
 from stepwave.serving.realtime.history import History
 from stepwave.serving.realtime.items import Item, new_id, spoken_item
+from stepwave.serving.server_tools import ServerTools
 from stepwave.text.interleave import read_section
 from stepwave.text.template import render
+from stepwave.tools.clock import clock
 
-from ..conftest import Running
-from .raw_client import dial, receive, run, send, until
+from ..conftest import Running, running
+from .raw_client import ask, dial, receive, run, send, until
 
 
 class Talk:
@@ -251,3 +256,56 @@ def test_clients_delete_and_shorten_what_was_answered_long_ago(server: Running) 
                 assert error["code"] == f"item_{verb}_invalid_item_id"
 
     run(talk)
+
+
+class CallingOnce(Stepwave):
+    """A real model that babbles; its first answer for which it is told of tools ends in a call."""
+
+    def __init__(self, talker: Stepwave) -> None:
+        super().__init__(talker.engine)
+        self.calls = deque([ToolCallRequest("date_time", "{}")])
+
+    def session(self, *arguments: Any, **named: Any) -> Session:
+        made = self.made = super().session(*arguments, **named)
+        stream = made.stream
+
+        def with_call(*asked: Any, **how: Any) -> Iterator[Event]:
+            for event in stream(*asked, **how):
+                if isinstance(event, Finished) and self.calls and made._tools:
+                    yield self.calls.popleft()
+                yield event
+
+        setattr(made, "stream", with_call)  # noqa: B010 - a method is not to be assigned, says mypy
+        return made
+
+    @property
+    def roles(self) -> list[str]:
+        """Whose the turns are that the model has read."""
+        tokenizer, ids = self.engine.tokenizer, self.made.ids
+        texts = [tokenizer.decode(ids[start:end]) for start, end in turn_spans(ids, tokenizer.special)]
+        return [text.split("\n")[0] for text in texts]
+
+
+def test_clients_shorten_an_answer_for_which_the_server_ran_a_tool(tiny_talker: Stepwave) -> None:
+    talker = CallingOnce(tiny_talker)
+
+    async def talk(server: Running) -> None:
+        async with dial(server) as socket:
+            await until(socket, "mcp_list_tools.completed")
+            await send(socket, "session.update", session={"type": "realtime", "max_output_tokens": 30})
+            await ask(socket)
+            before, call, after = (await until(socket, "response.done"))[-1]["response"]["output"]
+            assert '"weekday"' in call["output"]
+            assert talker.roles == ["system", "tool_json_schemas", "human", "assistant", "input", "assistant"]
+            for item, heard in ((after, 0), (before, 40)):
+                await send(socket, "conversation.item.truncate", item_id=item["id"], audio_end_ms=heard)
+                events = await until(socket, "conversation.item.truncated")
+                assert "error" not in [event["type"] for event in events]
+            await ask(socket)
+            await until(socket, "response.done")
+            # What the tool said went with the call, which was not heard.
+            answers = ["human", "assistant", "assistant", "human", "assistant"]
+            assert talker.roles == ["system", "tool_json_schemas", *answers]
+
+    with running(talker, tools=ServerTools([clock()])) as server:
+        run(lambda: talk(server))
