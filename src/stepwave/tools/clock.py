@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import unicodedata
 from collections.abc import Callable
 from datetime import datetime, tzinfo
 from functools import cache
@@ -17,6 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from stepwave.facts.errors import ToolError
 from stepwave.text.standard_tools import DATE_TIME
 from stepwave.tools.contract import Tool
+from stepwave.tools.place_names import plain
 
 _NO_CITIES: Final = ("Etc", "US", "Canada", "Brazil", "Chile", "Mexico", "SystemV")
 """Areas whose names end in no city. `Etc/GMT+1` lies west of Greenwich, so that taking it for GMT+1 would be wrong."""
@@ -61,9 +61,9 @@ def find_zone(place: str) -> str:
     Raises ToolError with names that are near for a place that is not known.
     """
     for words in (place, place.split(",")[0]):
-        if key := _zones().get(_plain(words)):
+        if key := _zones().get(plain(words)):
             return key
-    near = difflib.get_close_matches(_plain(place), _zones(), n=3, cutoff=0.7)
+    near = difflib.get_close_matches(plain(place), _zones(), n=3, cutoff=0.7)
     names = list(dict.fromkeys(_zones()[name] for name in near))
     hint = f"; near are {', '.join(names)}" if names else ""
     raise ToolError(
@@ -77,11 +77,5 @@ def _zones() -> dict[str, str]:
     keys = sorted(key for key in available_timezones() if not key.startswith(("posix", "right")) and key != "localtime")
     # A city that several names end in has the shortest of them: America/Louisville before America/Kentucky/Louisville.
     cities = sorted((key for key in keys if key.split("/")[0] not in _NO_CITIES), key=len, reverse=True)
-    more = {_plain(city): key for key, names in _MORE_CITIES.items() for city in names}
-    return more | {_plain(key.split("/")[-1]): key for key in cities} | {_plain(key): key for key in keys}
-
-
-def _plain(name: str) -> str:
-    """Small letters without accents, spaces between words."""
-    letters = unicodedata.normalize("NFKD", name.casefold().replace("_", " "))
-    return " ".join("".join(letter for letter in letters if not unicodedata.combining(letter)).split())
+    more = {plain(city): key for key, names in _MORE_CITIES.items() for city in names}
+    return more | {plain(key.split("/")[-1]): key for key in cities} | {plain(key): key for key in keys}

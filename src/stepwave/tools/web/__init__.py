@@ -1,0 +1,1 @@
+"""Tools that ask the web: guarded requests, the weather, web search."""
