@@ -1,12 +1,17 @@
 """Servers of the tests: real ones on this computer, which answer as a function says."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
+
+EXCHANGES = Path(__file__).parent / "exchanges"
 
 
 @dataclass
@@ -69,3 +74,20 @@ def serve() -> Iterator[Callable[[Callable[[Asked], None]], Server]]:
     """Starts a server that answers every GET by a function; it ends with the test."""
     with ExitStack() as stack:
         yield lambda answer: stack.enter_context(running(answer))
+
+
+@pytest.fixture
+def replay(serve: Callable[[Callable[[Asked], None]], Server]) -> Server:
+    """A server that answers as the files in `exchanges` say, and 404 to requests of which they know nothing."""
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(EXCHANGES.glob("*.json"))]
+
+    def answer(asked: Asked) -> None:
+        path, _, query = asked.path.partition("?")
+        request = {"path": path, "query": dict(parse_qsl(query))}
+        response = next((one["response"] for one in records if one["request"] == request), None)
+        if response is None:
+            asked.answer(status=404)
+        else:
+            asked.answer(json.dumps(response["body"]).encode(), response["status"], **response["headers"])
+
+    return serve(answer)
