@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from stepwave import __version__
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 USER_AGENT: Final = f"Stepwave/{__version__}"
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
+
+
+def has_httpx() -> bool:
+    """Whether requests can be made here; quick, as nothing is imported."""
+    return find_spec("httpx") is not None
 
 
 class StatusError(ToolError):
