@@ -5,16 +5,23 @@ An entry point names a `Tool` or a list of them. Its package is imported, so its
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
-from stepwave.facts.errors import RegistryError
+from stepwave.facts.errors import MissingExtraError, RegistryError, StepwaveError
 from stepwave.facts.registry import Registry
 from stepwave.tools.clock import clock
 from stepwave.tools.contract import Tool
+from stepwave.tools.web.fetching import has_httpx
+from stepwave.tools.web.search.choosing import CHOICES, VARIABLE, open_engine
+from stepwave.tools.web.search.tool import web_search
+from stepwave.tools.web.weather.tool import weather
 
+OWN: Final = "stepwave"
+"""The package of our own tools."""
 GROUP: Final = "stepwave.tools"
 ALL: Final = "all"
 
@@ -26,7 +33,11 @@ class FoundTools:
     tools: Registry[Tool]
     """By name."""
     problems: tuple[str, ...]
-    """A line for each entry point that gave no tool, with its package; the others are not touched by it."""
+    """A line for each tool that is there and cannot be used; the others are not touched by it."""
+    packages: Mapping[str, str] = field(default_factory=dict)
+    """By a tool's name: the package that it comes from."""
+    absent: Mapping[str, str] = field(default_factory=dict)
+    """By name: what our tools need that nobody has set up. No problem, unless somebody asks for one."""
 
     def choose(self, names: str) -> list[Tool]:
         """Tools for `all`, or for names with commas between them. Raises RegistryError for a name nobody has."""
@@ -38,26 +49,56 @@ class FoundTools:
         try:
             return [self.tools[name] for name in wanted]
         except RegistryError as error:
-            raise RegistryError("; ".join([str(error), *self.problems])) from None
+            needs = [f"'{name}' needs this: {self.absent[name]}" for name in wanted if name in self.absent]
+            raise RegistryError("; ".join([str(error), *needs, *self.problems])) from None
 
 
 def find_tools() -> FoundTools:
-    """Our own tools and those of installed packages. Never fails for a broken package."""
+    """Our own tools that can work here, and those of installed packages. Never fails for a broken package."""
     tools: Registry[Tool] = Registry("tool")
-    own = clock()
-    tools.register(own.name, own)
-    problems = []
+    problems: list[str] = []
+    absent: dict[str, str] = {}
+    packages: dict[str, str] = {}
+    for name, make in _OWN.items():
+        try:
+            made = make()
+        except StepwaveError as error:
+            problems.append(f"the tool '{name}' cannot be used: {error}")
+        else:
+            if isinstance(made, Tool):
+                tools.register(name, made)
+                packages[name] = OWN
+            else:
+                absent[name] = made
     for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
         package = point.dist.name if point.dist else point.value
         try:
             for one in _load(point):
                 tools.register(one.name, one)
+                packages[one.name] = point.dist.name if point.dist else point.value
         except Exception as error:  # whatever a foreign module does when it is imported
             problems.append(
                 f"the package '{package}' gives no usable tool '{point.name}' ({type(error).__name__}: {error}); "
                 "update or uninstall it"
             )
-    return FoundTools(tools, tuple(problems))
+    return FoundTools(tools, tuple(problems), packages, absent)
+
+
+def _weather() -> Tool | str:
+    return weather() if has_httpx() else str(MissingExtraError("tools", "httpx"))
+
+
+def _web_search() -> Tool | str:
+    choice = os.environ.get(VARIABLE, "").strip()
+    return web_search(open_engine(choice)) if choice else f"set {VARIABLE} to {CHOICES} (docs/tools.md)"
+
+
+_OWN: Final[Mapping[str, Callable[[], Tool | str]]] = {
+    "date_time": clock,
+    "weather": _weather,
+    "web_search": _web_search,
+}
+"""Our own tools by name: what makes one, or says what it needs; StepwaveError means a wrong setting."""
 
 
 def _load(point: EntryPoint) -> Sequence[Tool]:

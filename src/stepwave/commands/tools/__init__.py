@@ -1,13 +1,18 @@
-"""`stepwave tools`: what the model may call, for others to call too. One function a command."""
+"""`stepwave tools`: which tools there are, calling one, an index to search, serving them. What they do is in `stepwave.tools`."""
 
 from __future__ import annotations
 
 import typer
 
-from stepwave.commands.tools import serve
+from stepwave.commands.tools import call, index, listing, serve
 
-app = typer.Typer(no_args_is_help=True, help="Tools that the model may call.")
+app = typer.Typer(no_args_is_help=True, help="See, try and set up the tools that a model may call.")
 
 # Each makes a command of a function in this folder; the order is that of the help page.
-for function, name in ((serve.serve, None),):
+for function, name in (
+    (listing.list_tools, "list"),
+    (call.call, None),
+    (index.index, None),
+    (serve.serve, None),
+):
     app.command(name)(function)
