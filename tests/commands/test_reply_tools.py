@@ -26,11 +26,11 @@ ANSWERS = ([TextDelta("One moment."), SpeechDelta((1,) * 25), CALL, END], [TextD
 
 
 @pytest.fixture(autouse=True)
-def _scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """Every session answers with ANSWERS or the test's own, in a folder of its own with a recorded question."""
+def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> deque[list[Event]]:
+    """What the sessions answer, ANSWERS unless a test changes it, in a folder of its own with a recorded question."""
     monkeypatch.chdir(tmp_path)
     soundfile.write("question.wav", 0.1 * np.random.default_rng(0).standard_normal(16_000), 16_000)
-    waiting = deque(getattr(request, "param", ANSWERS))
+    waiting: deque[list[Event]] = deque(list(answer) for answer in ANSWERS)
     made = Session.__init__
 
     def decode(*_: object) -> Iterator[Event]:
@@ -43,6 +43,7 @@ def _scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.F
 
     monkeypatch.setattr(Session, "__init__", init)
     monkeypatch.setattr("stepwave.dialogue.session.Session.transcript", lambda self: "what time is it")
+    return waiting
 
 
 def test_a_trace_shows_what_happened(program: Program, tiny_nano: Path) -> None:
@@ -71,6 +72,19 @@ def test_a_trace_as_json(program: Program, tiny_nano: Path) -> None:
     assert call["seconds"] >= 0
 
 
+def test_an_answer_searches_documents(
+    program: Program, tiny_nano: Path, answers: deque[list[Event]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    articles = Path(__file__).parents[2] / "examples" / "documents"
+    assert program("tools", "index", articles, "--to", "town.index").code == 0
+    monkeypatch.setenv("STEPWAVE_SEARCH", "index:town.index")
+    answers[0][2] = ToolCallRequest("web_search", '{"query": "Lantern Museum opening hours"}')
+    told = json.loads(program("reply", "question.wav", "-m", tiny_nano, "--tools", "all", "--trace", "--json").out)
+    call = told["trace"][1]
+    assert call["status"] == "done"
+    assert "1. Lantern Museum (lantern-museum.md): Opening hours: Open from 10:30 to 17:15" in call["result"]
+
+
 def test_without_tools_a_call_is_not_run(program: Program, tiny_nano: Path) -> None:
     told = json.loads(program("reply", "question.wav", "-m", tiny_nano, "--trace", "--json").out)
     assert told["trace"][1]["status"] == "unknown"
@@ -85,8 +99,8 @@ def test_an_unknown_tool_is_told_before_a_model_is_opened(program: Program) -> N
 FORECAST = ToolCallRequest("forecast", '{"city": "Rome"}')
 
 
-@pytest.mark.parametrize("_scripted", [([TextDelta("One moment."), FORECAST, END], ANSWERS[1])], indirect=True)
-def test_tools_of_mcp_servers_are_offered(program: Program, tiny_nano: Path) -> None:
+def test_tools_of_mcp_servers_are_offered(program: Program, tiny_nano: Path, answers: deque[list[Event]]) -> None:
+    answers[0] = [TextDelta("One moment."), FORECAST, END]
     server = Path(__file__).parents[2] / "examples" / "mcp" / "weather_server.py"
     servers = {"weather": {"command": sys.executable, "args": [str(server)]}, "gone": {"command": "no-such-program"}}
     Path("mcp.json").write_text(json.dumps({"mcpServers": servers}))

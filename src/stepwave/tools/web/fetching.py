@@ -117,11 +117,10 @@ def _check(url: httpx.URL, allowed: Collection[tuple[str, int]]) -> None:
     port = url.port or {"https": 443, "http": 80}.get(url.scheme, 0)
     if url.scheme not in ("http", "https") or not host:
         raise ToolError(f"addresses that begin with {url.scheme[:20]!r} are not asked")
-    if (host, port) not in allowed:
-        if url.scheme == "http":
-            raise ToolError(f"{host[:60]} is only asked over https")
-        if url.userinfo:
-            raise ToolError(f"{host[:60]} is not asked with a name and a password")
+    if url.userinfo:
+        raise ToolError(f"{host[:60]} is not asked with a name and a password")
+    if url.scheme == "http" and (host, port) not in allowed:
+        raise ToolError(f"{host[:60]} is only asked over https")
 
 
 def _body(response: httpx.Response, host: str, size: int) -> bytes:

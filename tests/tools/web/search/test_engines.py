@@ -139,7 +139,17 @@ def test_a_choice_that_is_none(choice: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["127.0.0.1:8888", "ftp://a", "http://", "http://a:99999", "http://a/?q=1", "http://a/#b", "http://[a"]
+    "address",
+    [
+        "127.0.0.1:8888",
+        "ftp://a",
+        "http://",
+        "http://a:99999",
+        "http://a/?q=1",
+        "http://a/#b",
+        "http://[a",
+        "http://me:word@a",
+    ],
 )
 def test_searxng_addresses_are_checked(address: str) -> None:
     with pytest.raises(ConfigError, match=r"wanted one such as http://127\.0\.0\.1:8888"):

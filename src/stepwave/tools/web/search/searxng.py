@@ -28,7 +28,13 @@ class Searxng:
             port = parts.port or (443 if parts.scheme == "https" else 80)
         except ValueError:
             parts, port = urlsplit(""), 0
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or "@" in parts.netloc
+            or parts.query
+            or parts.fragment
+        ):
             raise ConfigError(f"got the SearXNG address {address!r}; wanted one such as http://127.0.0.1:8888")
         self._address = f"{address.rstrip('/')}/search"
         self._allow = (f"{parts.hostname}:{port}",)
