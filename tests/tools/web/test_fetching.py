@@ -263,3 +263,27 @@ def test_limits_that_allow_nothing_are_refused() -> None:
     for limits in ({"seconds": 0.0}, {"size": 0}, {"redirects": -1}):
         with pytest.raises(ConfigError, match="wanted time and size above 0"):
             Limits(**limits)  # type: ignore[arg-type]
+
+
+def test_a_proxy_is_used_when_it_is_named(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = serve(lambda asked: asked.answer(status=403))
+    inside = serve(lambda asked: asked.answer(b"inside"))
+    monkeypatch.setenv("STEPWAVE_PROXY", f"http://me:word@{proxy.place}")
+    with pytest.raises(ToolError) as raised:
+        fetch("https://example.org/secret?q=1")
+    assert str(raised.value) == "could not reach example.org"
+    (asked,) = proxy.asked
+    assert asked.path == "example.org:443"
+    assert asked.headers["proxy-authorization"] == "Basic bWU6d29yZA=="
+    for host in ("127.0.0.1", "2130706433", "[::1]", "localhost", "printer.local", "intranet", "10.0.0.1", proxy.place):
+        with pytest.raises(ToolError, match="not a public address"):
+            fetch(f"https://{host}/")
+    assert fetch(inside.address, allow=[inside.place]) == b"inside"
+    assert len(proxy.asked) == 1
+
+
+@pytest.mark.parametrize("proxy", ["socks5://a:1", "proxy.example:3128", "https://a:1", "http://", "http://a:b"])
+def test_a_proxy_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("STEPWAVE_PROXY", proxy)
+    with pytest.raises(ConfigError, match="STEPWAVE_PROXY is no address of an HTTP proxy"):
+        fetch("https://example.org/")

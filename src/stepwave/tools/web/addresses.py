@@ -28,6 +28,8 @@ _HIDDEN: Final = tuple(
     )
 )
 """Networks that lead elsewhere than to a public host, beside those that Python's `is_global` knows."""
+_LOCAL: Final = (".localhost", ".local", ".internal", ".home.arpa", ".lan", ".intranet", ".corp")
+"""How names end that only a network of one's own knows."""
 
 
 def is_public(address: str) -> bool:
@@ -36,6 +38,16 @@ def is_public(address: str) -> bool:
     if isinstance(ip, ipaddress.IPv6Address) and ip not in _GLOBAL_IPV6:
         return False
     return ip.is_global and not ip.is_multicast and not any(ip in network for network in _HIDDEN)
+
+
+def may_be_public(host: str) -> bool:
+    """Whether a host that somebody else resolves may be public: no number of another address, no local name."""
+    try:
+        entries = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        name = f".{host.rstrip('.').lower()}"
+        return name.count(".") > 1 and not name.endswith(_LOCAL)
+    return all(is_public(str(entry[4][0])) for entry in entries)
 
 
 def read_allowed(place: str) -> tuple[str, int]:

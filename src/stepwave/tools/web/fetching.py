@@ -1,12 +1,13 @@
 """Getting something from the web for a tool, within bounds. Failures are told in words that the model may repeat.
 
-Only GET. Neither cookies nor connections are kept, and proxies of the environment are not used: a proxy would resolve
-names by itself, so that nobody could judge where a request goes.
+Only GET. Neither cookies nor connections are kept. The usual proxy variables of the environment are not obeyed, because
+a proxy resolves names by itself, so that nobody can judge where a request goes; whoever needs one says so in PROXY.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import zlib
 from collections.abc import Collection, Mapping
 from contextlib import closing
@@ -21,6 +22,8 @@ from stepwave.tools.web.addresses import read_allowed
 if TYPE_CHECKING:
     import httpx
 
+PROXY: Final = "STEPWAVE_PROXY"
+"""The environment variable with the address of an HTTP proxy, such as http://proxy.example:3128."""
 USER_AGENT: Final = f"Stepwave/{__version__}"
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 
@@ -67,23 +70,23 @@ def fetch(
         limits: bounds; those of `Limits` by default.
 
     Raises ToolError where nothing usable came (StatusError for a status other than 200), ConfigError for a wrong entry
-    in `allow`, and MissingExtraError where httpx is not installed.
+    in `allow` or a wrong proxy, and MissingExtraError where httpx is not installed.
     """
     try:
         import httpcore
         import httpx
 
-        from stepwave.tools.web.guard import Budget, GuardedTransport
+        from stepwave.tools.web.guard import Budget, GuardedTransport, place_of
     except ImportError as error:
         raise MissingExtraError("tools", error.name) from None
     limits = limits or Limits()
     allowed = {read_allowed(place) for place in allow}
     url = httpx.URL(address, params=dict(query)) if query else httpx.URL(address)
-    with GuardedTransport(Budget(limits.seconds, limits.size), allowed) as transport:
+    with GuardedTransport(Budget(limits.seconds, limits.size), allowed, _proxy()) as transport:
         host = url.host[:60]
         try:
             for _ in range(limits.redirects + 1):
-                _check(url, allowed)
+                _check(url, place_of(url) in allowed)
                 host = url.host[:60]
                 # Of codings gzip alone, because it can be unpacked step by step.
                 headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", "Connection": "close"}
@@ -93,7 +96,7 @@ def fetch(
                     url = url.join(response.headers["location"])
         except httpcore.TimeoutException:
             raise ToolError(f"{host} gave no whole answer within {limits.seconds:g} s") from None
-        except httpcore.NetworkError as error:
+        except (httpcore.NetworkError, httpcore.ProxyError) as error:
             raise ToolError(f"could not reach {host}") from error
         except (httpcore.ProtocolError, httpcore.UnsupportedProtocol, httpx.InvalidURL, ValueError) as error:
             raise ToolError(f"{host} gave an answer that cannot be read") from error
@@ -111,15 +114,29 @@ def fetch_json(
         raise ToolError("the service gave an answer that cannot be read") from None
 
 
-def _check(url: httpx.URL, allowed: Collection[tuple[str, int]]) -> None:
+def _proxy() -> httpx.URL | None:
+    import httpx
+
+    address = os.environ.get(PROXY, "").strip()
+    if not address:
+        return None
+    try:
+        proxy = httpx.URL(address)
+    except httpx.InvalidURL:
+        proxy = httpx.URL("")
+    if proxy.scheme != "http" or not proxy.host:
+        raise ConfigError(f"{PROXY} is no address of an HTTP proxy; wanted one such as http://proxy.example:3128")
+    return proxy
+
+
+def _check(url: httpx.URL, allowed: bool) -> None:
     """Raises ToolError for an address that must not be asked, before anything is sent or looked up."""
-    host = url.raw_host.decode("ascii").rstrip(".").lower()
-    port = url.port or {"https": 443, "http": 80}.get(url.scheme, 0)
+    host = url.host
     if url.scheme not in ("http", "https") or not host:
         raise ToolError(f"addresses that begin with {url.scheme[:20]!r} are not asked")
     if url.userinfo:
         raise ToolError(f"{host[:60]} is not asked with a name and a password")
-    if url.scheme == "http" and (host, port) not in allowed:
+    if url.scheme == "http" and not allowed:
         raise ToolError(f"{host[:60]} is only asked over https")
 
 

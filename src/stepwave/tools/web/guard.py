@@ -16,7 +16,7 @@ import httpcore
 import httpx
 
 from stepwave.facts.errors import ToolError
-from stepwave.tools.web.addresses import is_public, resolve
+from stepwave.tools.web.addresses import is_public, may_be_public, resolve
 
 OVERHEAD: Final = 256 * 1024
 """Bytes that headers and framing may take beside the bodies of an exchange."""
@@ -42,32 +42,58 @@ class Budget:
             raise ToolError("the service sent more than is read")
 
 
+def place_of(url: httpx.URL) -> tuple[str, int]:
+    """Host and port, in the form of `read_allowed`; the port 0 where nobody knows."""
+    port = url.port or {"https": 443, "http": 80}.get(url.scheme, 0)
+    return url.raw_host.decode("ascii").rstrip(".").lower(), port
+
+
+def not_public(host: str) -> ToolError:
+    """What is told of a host that must not be connected to."""
+    return ToolError(f"could not reach {host[:60]}: it is not a public address, and nobody allowed it")
+
+
 class GuardedTransport(httpx.BaseTransport):
-    """Sends a request by itself: no proxy, no cookies, no connection that is kept.
+    """Sends requests, without cookies and over connections that are not kept.
 
     Args:
         budget: bounds of the exchange.
         allowed: hosts and ports to which requests may go wherever they lie.
+        proxy: an HTTP proxy through which all but those go. It resolves names by itself, so that only numbers and
+            names that are plainly not public can be refused.
 
     Raises, when a request is sent, ToolError for an address that is not allowed, and httpcore's exceptions.
     """
 
-    def __init__(self, budget: Budget, allowed: Collection[tuple[str, int]]) -> None:
-        self._backend = _Backend(budget, allowed)
+    def __init__(self, budget: Budget, allowed: Collection[tuple[str, int]], proxy: httpx.URL | None = None) -> None:
+        self._budget, self._allowed, self._proxy = budget, allowed, proxy
         self._pools: list[httpcore.ConnectionPool] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request that has no body, and return the answer with its body still to come."""
         url = request.url
-        pool = httpcore.ConnectionPool(
-            ssl_context=_certificates() if url.scheme == "https" else None,
-            max_keepalive_connections=0,
-            network_backend=self._backend,
+        certificates = _certificates() if url.scheme == "https" else None
+        pool = self._proxied(url, certificates) or httpcore.ConnectionPool(
+            certificates, network_backend=_Backend(self._budget, self._allowed)
         )
         self._pools.append(pool)
         target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         answer = pool.handle_request(httpcore.Request(request.method, target, headers=request.headers.raw))
         return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))
+
+    def _proxied(self, url: httpx.URL, certificates: ssl.SSLContext | None) -> httpcore.ConnectionPool | None:
+        """The way through the proxy; None where there is none, or the host is allowed by name."""
+        proxy, host = self._proxy, url.raw_host.decode("ascii")
+        if proxy is None or place_of(url) in self._allowed:
+            return None
+        if not may_be_public(host):
+            raise not_public(host)
+        return httpcore.HTTPProxy(
+            httpcore.URL(scheme=proxy.raw_scheme, host=proxy.raw_host, port=proxy.port, target=b"/"),
+            proxy_auth=(proxy.username, proxy.password) if proxy.userinfo else None,
+            ssl_context=certificates,
+            network_backend=_Backend(self._budget, [place_of(proxy)]),
+        )
 
     def close(self) -> None:
         """Close what is still open."""
@@ -110,7 +136,7 @@ class _Backend(httpcore.NetworkBackend):
         if (name, port) not in self._allowed:
             addresses = [address for address in addresses if is_public(address)]
             if not addresses:
-                raise ToolError(f"could not reach {name[:60]}: it is not a public address, and nobody allowed it")
+                raise not_public(name)
         for number, address in enumerate(addresses):
             # Where one of several is dead, the others are still tried.
             seconds = self._budget.seconds() / (len(addresses) - number)
