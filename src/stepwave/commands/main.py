@@ -26,6 +26,7 @@ from stepwave.commands import (
     tools,
     train,
     transcribe,
+    voices,
 )
 from stepwave.commands.console import complain
 from stepwave.facts.errors import StepwaveError
@@ -92,7 +93,7 @@ app.command()(chat.chat)
 app.command()(serve.serve)
 app.add_typer(tools.app, name="tools")
 app.add_typer(models.app, name="models")
-app.add_typer(tools.app, name="tools")
+app.add_typer(voices.app, name="voices")
 app.add_typer(prepare.app, name="prepare")
 app.command()(train.train)
 app.command()(finetune.finetune)

@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 
 from stepwave.facts.errors import ConfigError, MissingExtraError
 from stepwave.facts.rates import OUTPUT_SAMPLE_RATE
+from stepwave.signal.resample import Samples
 
 _BLOCK: Final = OUTPUT_SAMPLE_RATE // 25
 _SAMPLE_BYTES: Final = 2
@@ -103,6 +104,20 @@ class SoundCard:
     def _put(self, piece: bytes) -> None:
         if not self._heard.full():
             self._heard.put_nowait(piece)
+
+
+def play_through(samples: Samples, device: str | int | None = None) -> None:
+    """Play 24 kHz samples [n] to their end; the microphone stays closed.
+
+    Raises MissingExtraError without the package `sounddevice`, ConfigError where there is no such device.
+    """
+    portaudio = _portaudio()
+    try:
+        portaudio.play(samples, OUTPUT_SAMPLE_RATE, blocking=True, device=device)
+    except (portaudio.PortAudioError, ValueError) as error:
+        raise ConfigError(
+            f"no loudspeaker could be opened ({error}); `python -m sounddevice` lists them, or write a file with -o"
+        ) from None
 
 
 def _portaudio() -> Any:

@@ -1,0 +1,37 @@
+"""Where voice libraries are: the user's own, and the one that comes with the project."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from stepwave.tools.voices.embedded import FILE
+
+FOLDER: Final = "voices"
+
+
+def own_folder() -> Path:
+    """The user's library: under XDG_DATA_HOME (~/.local/share) or the like elsewhere. May not be there."""
+    home = Path.home()
+    if sys.platform == "darwin":
+        base = home / "Library" / "Application Support"
+    elif sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+    return base / "stepwave" / FOLDER
+
+
+def demo_folder() -> Path | None:
+    """The library that comes with the project, beside nano; None outside a checkout of the repository."""
+    for folder in (Path(__file__).resolve().parents[4] / "models" / FOLDER, Path.cwd() / "models" / FOLDER):
+        if holds_library(folder):
+            return folder
+    return None
+
+
+def holds_library(folder: Path) -> bool:
+    """Whether a library with a store of its own is there."""
+    return (folder / FILE).is_file()
