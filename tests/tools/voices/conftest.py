@@ -1,7 +1,8 @@
 """Voices without a model: made-up sounds, and vectors that tell which of them is meant."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ import soundfile
 from stepwave.signal.resample import Samples
 from stepwave.tools.voices.contract import SpeakerVector
 from stepwave.tools.voices.library import Embedding, Offer
+
+from .postgres_server import NoServerError, postgres_server
 
 WIDTH = 8
 
@@ -50,3 +53,25 @@ def offer() -> Callable[..., Offer]:
         return Offer(name, lambda: sound, told)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    """The address of a PostgreSQL of the tests' own."""
+    pytest.importorskip("psycopg", reason="the database's client is the package psycopg")
+    with ExitStack() as stack:
+        try:
+            address = stack.enter_context(postgres_server())
+        except NoServerError as reason:
+            pytest.skip(str(reason))
+        yield address
+
+
+@pytest.fixture
+def empty_database(database: str) -> str:
+    """The same without tables of voices."""
+    import psycopg
+
+    with psycopg.connect(database) as base:
+        base.execute("DROP TABLE IF EXISTS stepwave_voice_vectors, stepwave_voices, stepwave_voices_meta")
+    return database

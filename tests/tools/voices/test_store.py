@@ -11,12 +11,18 @@ from stepwave.facts.errors import ConfigError, DataError
 from stepwave.tools.voices.contract import NewVoice, SpeakerVector, VoiceStore
 from stepwave.tools.voices.embedded import EmbeddedStore
 from stepwave.tools.voices.entries import Filters, VoiceEntry
+from stepwave.tools.voices.postgres import PostgresStore
 from stepwave.tools.voices.words import query_words
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[VoiceStore]:
-    made = EmbeddedStore(tmp_path)
+@pytest.fixture(params=["embedded", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VoiceStore]:
+    """An empty store of each kind."""
+    made: VoiceStore
+    if request.param == "embedded":
+        made = EmbeddedStore(tmp_path)
+    else:
+        made = PostgresStore(request.getfixturevalue("empty_database"))
     yield made
     made.close()
 

@@ -63,7 +63,11 @@ class EmbeddedStore:
             self._base = sqlite3.connect(
                 f"{self._path.absolute().as_uri()}?{way}", uri=True, check_same_thread=False, timeout=WAIT_SECONDS
             )
-            self._prepare()
+            try:
+                self._prepare()
+            except BaseException:
+                self._base.close()
+                raise
         self._nearest = NearestVoices(folder, self)
 
     def _prepare(self) -> None:

@@ -51,4 +51,10 @@ def open_libraries(folder: Path | None = None, store: str | None = None) -> list
 def _store(folder: Path, address: str | None) -> VoiceStore:
     if address is None:
         return EmbeddedStore(folder)
-    raise ConfigError(f"the store {address.split('@')[-1]!r} is of no known kind; leave --store out")
+    if not address.startswith(("postgresql://", "postgres://")):
+        raise ConfigError(
+            f"the store {address.split('@')[-1]!r} is of no known kind; wanted postgresql://USER@HOST/NAME"
+        )
+    from stepwave.tools.voices.postgres import PostgresStore
+
+    return PostgresStore(address)
