@@ -29,6 +29,7 @@ def _packages(monkeypatch: pytest.MonkeyPatch) -> None:
     names |= {"e": "dice_tools:taken"}
     monkeypatch.delenv("STEPWAVE_SEARCH", raising=False)
     points = [EntryPoint(name, value, registry.GROUP) for name, value in names.items()]
+    monkeypatch.setattr(registry, "libraries_there", lambda: False)
     monkeypatch.setattr(registry, "entry_points", lambda group: [one for one in points if one.group == group])
 
 
@@ -43,6 +44,12 @@ def test_broken_packages_are_told_and_leave_the_others_alone() -> None:
     assert "is a function; wanted a Tool or a list of them" in wrong
     assert "'nobody.there:one' gives no usable tool 'b' (ModuleNotFoundError" in missing
     assert "the tool 'date_time' is registered already" in taken
+
+
+@pytest.mark.usefixtures("_packages")
+def test_voices_are_searched_where_there_is_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "libraries_there", lambda: True)
+    assert list(find_tools().tools) == ["date_time", "audio_search", "one", "two"]
 
 
 @pytest.mark.usefixtures("_packages")

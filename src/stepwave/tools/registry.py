@@ -15,6 +15,8 @@ from stepwave.facts.errors import MissingExtraError, RegistryError, StepwaveErro
 from stepwave.facts.registry import Registry
 from stepwave.tools.clock import clock
 from stepwave.tools.contract import Tool
+from stepwave.tools.voices.places import libraries_there
+from stepwave.tools.voices.search_tool import audio_search
 from stepwave.tools.web.fetching import has_httpx
 from stepwave.tools.web.search.choosing import CHOICES, VARIABLE, open_engine
 from stepwave.tools.web.search.tool import web_search
@@ -84,6 +86,11 @@ def find_tools() -> FoundTools:
     return FoundTools(tools, tuple(problems), packages, absent)
 
 
+def _audio_search() -> Tool | str:
+    # Opened at its first call; here it is only looked for.
+    return audio_search() if libraries_there() else "a voice library: add one with `stepwave voices add`"
+
+
 def _weather() -> Tool | str:
     return weather() if has_httpx() else str(MissingExtraError("tools", "httpx"))
 
@@ -94,6 +101,7 @@ def _web_search() -> Tool | str:
 
 
 _OWN: Final[Mapping[str, Callable[[], Tool | str]]] = {
+    "audio_search": _audio_search,
     "date_time": clock,
     "weather": _weather,
     "web_search": _web_search,

@@ -19,10 +19,11 @@ from stepwave.facts.errors import (
     OutputError,
 )
 from stepwave.signal.resample import Samples
-from stepwave.tools.voices.embedded import FILE, EmbeddedStore
+from stepwave.tools.voices.embedded import EmbeddedStore
 from stepwave.tools.voices.entries import Filters
 from stepwave.tools.voices.exporting import export_library
 from stepwave.tools.voices.library import Embedding, Imported, Offer, VoiceLibrary
+from stepwave.tools.voices.places import FILE
 from stepwave.tools.voices.search import Sound, search
 
 MakeOffer = Callable[..., Offer]

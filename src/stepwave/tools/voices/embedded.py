@@ -14,13 +14,16 @@ from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stepwave.facts.errors import ConfigError, DataError, OutputError
 from stepwave.tools.voices.contract import NO_FILTERS, Hit, NewVoice, SpeakerVector
 from stepwave.tools.voices.entries import Filters, VoiceEntry
 from stepwave.tools.voices.nearest import NearestVoices, Rows, unpacked
+from stepwave.tools.voices.places import FILE
 from stepwave.tools.voices.words import VERSION, facet_words, said_words, told_words
 
-FILE: Final = "voices.sqlite"
 FORMAT: Final = 1
 MOST_RANKED: Final = 2000
 """Of more entries than that have all words, only so many are ranked: with common words alone, all are alike."""
@@ -202,6 +205,14 @@ class EmbeddedStore:
             query = "SELECT vectors.id, vector FROM words JOIN vectors ON vectors.id = words.rowid WHERE words MATCH ?"
             return unpacked(self._all(f"{query} AND words.rowid > ? ORDER BY words.rowid", _facets(facets), after))
         return unpacked(self._all("SELECT id, vector FROM vectors WHERE id > ? ORDER BY id", after))
+
+    def ids(self, facets: Sequence[str]) -> NDArray[np.int64]:
+        """Numbers of entries that have all facets, ascending; of all for none."""
+        if facets:
+            found = self._all("SELECT rowid FROM words WHERE words MATCH ?", _facets(facets))
+        else:
+            found = self._all("SELECT id FROM vectors")
+        return np.fromiter((id for (id,) in found), np.int64, len(found))
 
     def passing(self, ids: Sequence[int], facets: Sequence[str]) -> Rows:
         """Numbers and vectors of those of the entries that are there and have all facets."""

@@ -26,7 +26,7 @@ LEAST_FOR_GRAPH: Final = 20_000
 MOST_GONE: Final = 0.3
 """Share of the graph's entries that may be gone before it is made anew."""
 _CONNECTIONS, _WHEN_ADDING, _WHEN_SEARCHING = 16, 128, 96
-_BREADTHS: Final = (8, 64)
+_GLANCE: Final = 8
 """So many times the wanted number is taken from the graph, in the hope that enough of it passes the filter."""
 _MOST_RANKED: Final = 10_000
 _GRAPHS: Final = "voices-*.usearch"
@@ -60,6 +60,10 @@ class VectorSource(Protocol):
         """Vectors of entries above a number that have all facets."""
         ...
 
+    def ids(self, facets: Sequence[str]) -> NDArray[np.int64]:
+        """Numbers of entries that have all facets, ascending; of all for none."""
+        ...
+
     def passing(self, ids: Sequence[int], facets: Sequence[str]) -> Rows:
         """Vectors of those of the entries that are there and have all facets."""
         ...
@@ -81,19 +85,31 @@ class NearestVoices:
         if graph is None:
             return _ranked(self._source.vectors(facets=facets) if facets else self._late_rows(), vector)[:limit]
         late = _ranked(self._late_rows(), vector)
-        # A first glance at the graph usually has enough entries that pass; else more of it, then all that pass.
-        for breadth in (times * limit for times in _BREADTHS):
-            whole = breadth >= len(graph)
-            found = graph.search(vector, min(breadth, len(graph)))
-            near = found.keys.tolist()
-            # What is farther than the last of the graph's may have others of the graph before it.
-            horizon = -1.0 if whole else 1 - float(found.distances[-1])
-            close = [id for id, cosine in late[:breadth] if cosine >= horizon]
-            # The graph compares in eight bits; the few that it finds are compared again.
-            passing = _ranked(self._source.passing([*near, *close], facets), vector)
-            if len(passing) >= limit or whole:
-                return passing[:limit]
-        return _ranked(self._source.vectors(facets=facets), vector)[:limit]
+        # A first glance at the graph usually has enough entries that pass; else all that pass are compared.
+        breadth = _GLANCE * limit
+        whole = breadth >= len(graph)
+        found = graph.search(vector, min(breadth, len(graph)))
+        # What is farther than the last of the graph's may have others of the graph before it.
+        horizon = -1.0 if whole else 1 - float(found.distances[-1])
+        close = [id for id, cosine in late[:breadth] if cosine >= horizon]
+        passing = self._compared([*found.keys.tolist(), *close], vector, facets)
+        if len(passing) < limit and not whole:
+            passing = self._compared(self._likely(graph, vector, facets, breadth), vector, facets)
+        return passing[:limit]
+
+    def _likely(self, graph: Any, vector: SpeakerVector, facets: Sequence[str], count: int) -> list[int]:
+        """The nearest `count` that have all facets as the graph keeps them, and all that it does not cover."""
+        ids = self._source.ids(facets)
+        inside = ids[graph.contains(ids)] if len(ids) else ids
+        kept = np.asarray(graph.get(inside), np.float32) if len(inside) else np.zeros((0, len(vector)), np.float32)
+        # Eight bits leave vectors of slightly different lengths.
+        kept /= np.maximum(np.linalg.norm(kept, axis=1, keepdims=True), 1e-12)
+        near = [id for id, _ in _ranked(Rows(inside, kept), vector)[:count]]
+        return [*near, *ids[ids > self._graph_note()[1]].tolist()]
+
+    def _compared(self, ids: Sequence[int], vector: SpeakerVector, facets: Sequence[str]) -> list[tuple[int, float]]:
+        """Those that are there and have all facets, the nearest first; compared exactly, as the graph does not."""
+        return _ranked(self._source.passing(ids, facets), vector)
 
     def settle(self) -> None:
         """Put late vectors into the graph, once there are many. Does nothing without usearch. Raises OutputError."""

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from stepwave.tools.voices.embedded import FILE
-
 FOLDER: Final = "voices"
+FILE: Final = "voices.sqlite"
+"""The store of a library that needs no database."""
 
 
 def own_folder() -> Path:
@@ -30,6 +30,11 @@ def demo_folder() -> Path | None:
         if holds_library(folder):
             return folder
     return None
+
+
+def libraries_there() -> bool:
+    """Whether there is a library to search without naming one."""
+    return holds_library(own_folder()) or demo_folder() is not None
 
 
 def holds_library(folder: Path) -> bool:

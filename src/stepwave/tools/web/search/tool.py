@@ -24,4 +24,4 @@ def web_search(engine: SearchEngine) -> Tool:
             raise ToolError(f"got {len(words)} characters to search for; wanted 1 to {LONGEST_QUERY}")
         return tell_hits(engine.search(words, HITS)) or "Nothing was found."
 
-    return Tool(WEB_SEARCH, search)
+    return Tool(WEB_SEARCH, search, untrusted=True)
