@@ -1,4 +1,4 @@
-"""`stepwave bench`: how fast this computer trains, and how well a speech server serves."""
+"""`stepwave bench`: how fast this computer trains, how well a speech server serves, how quickly voices are found."""
 
 from __future__ import annotations
 
@@ -258,6 +258,57 @@ def serve(
         tell(f"left out {line}")
     if output is not None:
         tell(f"figures, turns and pictures: {output}")
+
+
+@app.command()
+def voices(
+    entries: Annotated[int, typer.Option("--entries", help="Voices in the library.")] = 20_000,
+    queries: Annotated[int, typer.Option("--queries", help="Queries of each kind.")] = 200,
+    store: Annotated[
+        str | None, typer.Option("--store", metavar="ADDRESS", help="An empty database, postgresql://USER@HOST/NAME.")
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--in", metavar="FOLDER", help="Where a temporary library is made."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Every choice follows from it.")] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+) -> None:
+    """Fill a voice library with made-up entries and ask it: by words, by sound, by both, with a filter and without.
+
+    What the figures mean is in docs/voices.md.
+
+    Example: stepwave bench voices --entries 500000
+    """
+    import tempfile
+
+    from rich.console import Console
+
+    from stepwave.checkpoints.environment import environment
+    from stepwave.commands.console import Steps, print_json
+    from stepwave.tools.voices.measuring import as_json, measure_store
+    from stepwave.tools.voices.opening import open_library
+    from stepwave.training.sections import Quantity, Section, print_sections
+
+    facts = environment()
+    with tempfile.TemporaryDirectory(dir=folder) as made, Steps() as steps:
+        where = Path(made)
+        found = measure_store(where, lambda: open_library(where, store).store, entries, queries, seed, steps.now)
+    if json:
+        print_json({**as_json(found), "store": "postgresql" if store else "embedded", "environment": facts})
+        return
+    rows = [(kind, one.p50, one.p95, one.recall) for kind, one in found.queries.items()]
+    about = (
+        ("stored, entries a second", f"{found.added_per_second:,.0f}"),
+        ("indexed afterwards, seconds", f"{found.settled_seconds:,.1f}"),
+        ("on disk", Quantity(found.bytes, "bytes")),
+        ("in memory", Quantity(found.memory_bytes, "bytes")),
+    )
+    sections = [
+        Section("queries", ("kind", "p50 ms", "p95 ms", "recall@10"), tuple(rows)),
+        Section("library", ("what", "value"), about),
+    ]
+    print_sections(f"{entries:,} voices", sections, Console())
 
 
 def _counts(text: str) -> list[int]:
