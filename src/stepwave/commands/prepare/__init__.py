@@ -15,6 +15,7 @@ from stepwave.commands.prepare import (
     speak,
     tokenise,
     tool_dialogues,
+    voices,
     writing,
 )
 
@@ -39,6 +40,7 @@ for function, name in (
     (acoustics.captions, None),
     (preferences.samples, None),
     (preferences.preferences, None),
+    (voices.voices, None),
     (tokenise.tokenise, None),
     (show.show, None),
     (corpus.corpus, None),

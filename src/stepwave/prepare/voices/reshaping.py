@@ -1,0 +1,77 @@
+"""Making another voice of one: pitch, formants, melody, breath and tremor apart from each other.
+
+By WORLD's analysis and synthesis (Morise et al. 2016), by way of `pyworld`. The pace stays as it is.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from stepwave.facts.errors import ConfigError, MissingExtraError
+from stepwave.facts.rates import OUTPUT_SAMPLE_RATE
+from stepwave.signal.resample import Samples
+
+_FRAME_MS: Final = 5.0
+_LOWEST, _HIGHEST = 55.0, 550.0
+_TREMOR_HZ: Final = 5.5
+
+
+@dataclass(frozen=True)
+class Reshaping:
+    """What becomes of a voice; the defaults leave it as it is."""
+
+    pitch: float = 1.0
+    """Factor on the fundamental frequency."""
+    formants: float = 1.0
+    """Factor on the frequencies of the spectral envelope: above 1 a smaller head, below 1 a larger one."""
+    melody: float = 1.0
+    """Factor on how far the pitch moves from its median, in semitones; 0 is monotone."""
+    breath: float = 0.0
+    """How much of the sound is noise in place of tone, 0 to 1; 1 whispers."""
+    tremor: float = 0.0
+    """Semitones by which the pitch shakes, as old voices do."""
+
+    def __post_init__(self) -> None:
+        if not (0.4 <= self.pitch <= 2.5 and 0.6 <= self.formants <= 1.6 and 0 <= self.breath <= 1):
+            raise ConfigError(f"{self} is out of range; wanted pitch 0.4 to 2.5, formants 0.6 to 1.6, breath 0 to 1")
+
+
+AS_IT_IS: Final = Reshaping()
+
+
+def reshape(samples: Samples, how: Reshaping) -> Samples:
+    """Samples `[n]` at 24 kHz to as many of the other voice. Raises MissingExtraError without pyworld."""
+    if how == AS_IT_IS:
+        return samples
+    with warnings.catch_warnings():
+        # pyworld reads its own version through a deprecated interface.
+        warnings.simplefilter("ignore")
+        try:
+            import pyworld
+        except ImportError:
+            raise MissingExtraError("train", "pyworld") from None
+    signal, rate = samples.astype(np.float64), OUTPUT_SAMPLE_RATE
+    coarse, times = pyworld.harvest(signal, rate, f0_floor=_LOWEST, f0_ceil=_HIGHEST, frame_period=_FRAME_MS)
+    track = pyworld.stonemask(signal, coarse, times, rate)
+    envelope = pyworld.cheaptrick(signal, track, times, rate)
+    noise = pyworld.d4c(signal, track, times, rate)
+    voiced = track > 0
+    if voiced.any():
+        middle = float(np.median(track[voiced]))
+        semitones = 12 * np.log2(np.where(voiced, track, middle) / middle) * how.melody
+        semitones += how.tremor * np.sin(2 * np.pi * _TREMOR_HZ * times)
+        track = np.where(voiced, middle * how.pitch * 2 ** (semitones / 12), 0.0)
+    if how.breath == 1:
+        track = np.zeros_like(track)
+    noise = noise + how.breath * (1 - noise)
+    places = np.arange(envelope.shape[1])
+    if how.formants != 1:
+        warped = places / how.formants
+        envelope = np.stack([np.interp(warped, places, frame) for frame in envelope])
+        noise = np.stack([np.interp(warped, places, frame) for frame in noise])
+    made = pyworld.synthesize(track, np.ascontiguousarray(envelope), np.ascontiguousarray(noise), rate, _FRAME_MS)
+    return np.asarray(np.pad(made, (0, max(0, len(samples) - len(made))))[: len(samples)], np.float32)
