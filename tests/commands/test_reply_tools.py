@@ -93,7 +93,7 @@ def test_without_tools_a_call_is_not_run(program: Program, tiny_nano: Path) -> N
 def test_an_unknown_tool_is_told_before_a_model_is_opened(program: Program) -> None:
     outcome = program("reply", "question.wav", "-m", "no-such-model", "--tools", "date_time,sing")
     assert outcome.code == 1
-    assert "there is no tool called 'sing'; known: date_time, weather" in outcome.complaint
+    assert "there is no tool called 'sing'; known: audio_search, date_time, weather" in outcome.complaint
 
 
 FORECAST = ToolCallRequest("forecast", '{"city": "Rome"}')

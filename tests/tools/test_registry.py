@@ -49,7 +49,7 @@ def test_broken_packages_are_told_and_leave_the_others_alone() -> None:
 @pytest.mark.usefixtures("_packages")
 def test_voices_are_searched_where_there_is_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "libraries_there", lambda: True)
-    assert list(find_tools().tools) == ["date_time", "audio_search", "one", "two"]
+    assert list(find_tools().tools) == ["audio_search", "date_time", "weather", "one", "two"]
 
 
 @pytest.mark.usefixtures("_packages")
@@ -67,6 +67,7 @@ def test_tools_are_chosen_by_name() -> None:
 
 @pytest.fixture
 def _no_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "libraries_there", lambda: False)
     monkeypatch.setattr(registry, "entry_points", lambda group: [])
 
 
@@ -74,7 +75,11 @@ def _no_packages(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_needs_setting_up_is_told_to_those_who_ask_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPWAVE_SEARCH", " ")
     found = find_tools()
-    assert (list(found.tools), list(found.absent), found.problems) == (["date_time", "weather"], ["web_search"], ())
+    assert (list(found.tools), list(found.absent), found.problems) == (
+        ["date_time", "weather"],
+        ["audio_search", "web_search"],
+        (),
+    )
     assert [one.name for one in found.choose("all")] == ["date_time", "weather"]
     with pytest.raises(
         RegistryError, match=r"no tool called 'web_search'; .* needs this: set STEPWAVE_SEARCH to index:"

@@ -26,6 +26,9 @@ def evaluate(
     listener: Annotated[Path, typer.Option(help="Folder of the Whisper model that listens to answers.")] = Path(
         "runs/nano/starting/whisper-base"
     ),
+    voice_ear: Annotated[Path, typer.Option(help="Weights of CAM++, which compares voices.")] = Path(
+        "runs/nano/starting/campplus.pt"
+    ),
     device: Annotated[str, typer.Option(help="cpu, or cuda where there is one.")] = "cpu",
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
     score: Annotated[
@@ -38,7 +41,7 @@ def evaluate(
 
     Example: stepwave evaluate nano_quick --only speech
     """
-    from stepwave.evaluation import nano_quick  # noqa: F401  (declares the suite)
+    from stepwave.evaluation import nano_quick, voice_switching  # noqa: F401  (declare the suites)
     from stepwave.evaluation.evaluate import Plan, score_again
     from stepwave.evaluation.evaluate import evaluate as run_suite
     from stepwave.evaluation.model_under_test import ModelUnderTest
@@ -46,6 +49,7 @@ def evaluate(
     from stepwave.evaluation.progress import ConsoleProgress
     from stepwave.evaluation.report import print_report
     from stepwave.evaluation.suites import SUITES, Places
+    from stepwave.evaluation.voice_ear import VoiceEar
     from stepwave.prepare.transcribers import WhisperTranscriber
 
     if suite == "list":
@@ -53,15 +57,15 @@ def evaluate(
             typer.echo(f"{known.name:12} {known.summary}: {', '.join(check.name for check in known.checks)}")
         return
     check_packages()
-    ear = WhisperTranscriber(listener, threads)
+    ear, voices = WhisperTranscriber(listener, threads), VoiceEar(voice_ear)
     with ConsoleProgress(Console(stderr=True)) as progress:
         if score is not None:
             folder = score
-            report = score_again(folder, ear, progress)
+            report = score_again(folder, ear, progress, voices)
         else:
             plan = Plan(SUITES[suite], Places(data, checks), only, limit, seed)
             subject = ModelUnderTest(model, device, threads)
             folder = output or Path("runs") / "evaluation" / f"{suite}-{subject.revision}"
-            report = run_suite(plan, subject, ear, folder, progress)
+            report = run_suite(plan, subject, ear, folder, progress, voices)
     print_report(report, Console())
     typer.echo(f"answers, sounds and report.md, .json, .png: {folder}")

@@ -1,4 +1,4 @@
-"""`stepwave tools`: which tools there are, calling one, an index to search, serving them. What they do is in `stepwave.tools`."""
+"""`stepwave tools`: seeing which there are, calling one, an index to search, serving them. See `stepwave.tools`."""
 
 from __future__ import annotations
 

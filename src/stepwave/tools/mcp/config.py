@@ -32,6 +32,7 @@ _KEYS: Final = {
     "disabled": {"type": "boolean"},
     "tools": _NAMES,
     "sensitive": {"anyOf": [{"type": "boolean"}, _NAMES]},
+    "trusted": {"type": "boolean"},
     "seconds": _SECONDS,
     "start_seconds": _SECONDS,
     **{key: {} for key in _WITHOUT_EFFECT},
@@ -75,6 +76,8 @@ class McpServer:
     sensitive: bool | tuple[str, ...] | None = None
     """Whether a call needs a yes from the user: of all tools, none, or those named. None: of each tool that the server
     does not call read-only."""
+    trusted: bool = False
+    """Whether its results hold nothing that strangers said or wrote, so that the model may call on after them."""
     seconds: float = SECONDS
     """How long a call may take."""
     start_seconds: float = START_SECONDS
@@ -164,6 +167,7 @@ def _server(path: Path, name: str, entry: Mapping[str, Any]) -> McpServer:
         entry.get("type") == "sse",
         tuple(entry["tools"]) if "tools" in entry else None,
         tuple(sensitive) if isinstance(sensitive, list) else sensitive,
+        entry.get("trusted", False),
         entry.get("seconds", SECONDS),
         entry.get("start_seconds", START_SECONDS),
     )

@@ -93,7 +93,8 @@ def make_tool(server: McpServer, listed: ListedTool, name: str, run: Callable[..
         description = " ".join((listed.description or listed.title or "").split())
         if len(description) > LONGEST_DESCRIPTION:
             description = description[:LONGEST_DESCRIPTION] + "..."
-        tool = Tool(ToolSchema(name, description, parameters), run, is_sensitive(server, listed))
+        sensitive, untrusted = is_sensitive(server, listed), not server.trusted
+        tool = Tool(ToolSchema(name, description, parameters), run, sensitive, untrusted)
         ToolRunner([tool])  # refuses a schema that is none
     except StepwaveError as error:
         raise ConfigError(f"{where}: {error}") from None

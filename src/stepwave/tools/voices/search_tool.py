@@ -43,7 +43,7 @@ def audio_search(libraries: Callable[[], Sequence[VoiceLibrary]] | None = None) 
                 opened.extend(_default_libraries() if libraries is None else libraries())
         return _best(opened, query)
 
-    return Tool(AUDIO_SEARCH, search)
+    return Tool(AUDIO_SEARCH, search, untrusted=True)
 
 
 def _best(libraries: Sequence[VoiceLibrary], query: str) -> VoiceFound:
