@@ -302,7 +302,6 @@ def voices(
         ("stored, entries a second", f"{found.added_per_second:,.0f}"),
         ("indexed afterwards, seconds", f"{found.settled_seconds:,.1f}"),
         ("on disk", Quantity(found.bytes, "bytes")),
-        ("in memory", Quantity(found.memory_bytes, "bytes")),
     )
     sections = [
         Section("queries", ("kind", "p50 ms", "p95 ms", "recall@10"), tuple(rows)),

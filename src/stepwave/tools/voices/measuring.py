@@ -60,8 +60,6 @@ class StoreFigures:
     """For bringing indices up to date afterwards."""
     bytes: int
     """Of the folder; 0 for a database elsewhere."""
-    memory_bytes: int
-    """By which the process grew from opening the store to the last query; 0 where the system does not tell."""
     queries: dict[str, Latency]
     """By kind: text, sound, both, each also `filtered`."""
 
@@ -100,13 +98,12 @@ def measure_store(
     settled = time.perf_counter() - begun
     store.close()
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    before = _memory()
     store = open_store()
     try:
         found = dict(_ask(VoiceLibrary(folder, store), vectors, queries, seed, told))
     finally:
         store.close()
-    return StoreFigures(entries, entries / added, settled, size, max(0, _memory() - before), found)
+    return StoreFigures(entries, entries / added, settled, size, found)
 
 
 def _ask(
@@ -203,17 +200,6 @@ def _queries(count: int, entries: int, seed: int) -> list[str]:
     return queries
 
 
-def _memory() -> int:
-    """Bytes of this process in memory; 0 where the system does not tell."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0
-    import resource
-
-    return pages * resource.getpagesize()
-
-
 def as_json(figures: StoreFigures) -> dict[str, Any]:
     """The figures as JSON values."""
     queries = {
@@ -225,6 +211,5 @@ def as_json(figures: StoreFigures) -> dict[str, Any]:
         "added_per_second": round(figures.added_per_second),
         "settled_seconds": round(figures.settled_seconds, 1),
         "bytes": figures.bytes,
-        "memory_bytes": figures.memory_bytes,
         "queries": queries,
     }
