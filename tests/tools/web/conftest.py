@@ -83,8 +83,8 @@ def serve() -> Iterator[Callable[[Callable[[Asked], None]], Server]]:
         yield lambda answer: stack.enter_context(running(answer))
 
 
-@pytest.fixture
-def replay(serve: Callable[[Callable[[Asked], None]], Server]) -> Server:
+@contextmanager
+def replaying() -> Iterator[Server]:
     """A server that answers as the files in `exchanges` say, and 404 to requests of which they know nothing."""
     records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(EXCHANGES.glob("*.json"))]
 
@@ -97,4 +97,12 @@ def replay(serve: Callable[[Callable[[Asked], None]], Server]) -> Server:
         else:
             asked.answer(json.dumps(response["body"]).encode(), response["status"], **response["headers"])
 
-    return serve(answer)
+    with running(answer) as server:
+        yield server
+
+
+@pytest.fixture
+def replay() -> Iterator[Server]:
+    """See `replaying`."""
+    with replaying() as server:
+        yield server
