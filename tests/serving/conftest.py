@@ -16,7 +16,8 @@ from openai import AsyncOpenAI, OpenAI
 from stepwave.dialogue.loading import load
 from stepwave.dialogue.stepwave import Stepwave
 from stepwave.serving.config import ServerConfig
-from stepwave.serving.run import StoppableServer, build_server, listen
+from stepwave.serving.listening import listen
+from stepwave.serving.run import StoppableServer, build_server
 from stepwave.serving.server_tools import ServerTools
 from stepwave.serving.service import Service
 from stepwave.serving.turns import Turns

@@ -9,8 +9,8 @@ from stepwave.facts.errors import ConfigError
 from stepwave.serving.access import check_access
 from stepwave.serving.config import ServerConfig
 from stepwave.serving.errors import ApiError
+from stepwave.serving.listening import listen
 from stepwave.serving.memory import Memory, memory_there_is, resident_bytes
-from stepwave.serving.run import listen
 
 TOKEN = "a-token"
 
