@@ -30,6 +30,7 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("STEPWAVE_SEARCH", raising=False)
     monkeypatch.setattr(registry, "entry_points", lambda group: [])
+    monkeypatch.setattr(registry, "libraries_there", lambda: False)
 
 
 def add(monkeypatch: pytest.MonkeyPatch, *tools: Tool) -> None:
@@ -40,14 +41,15 @@ def add(monkeypatch: pytest.MonkeyPatch, *tools: Tool) -> None:
 def test_list(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = program("tools", "list")
     assert outcome.code == 0
-    time, weather, search = outcome.out.splitlines()
+    voices, time, weather, search = sorted(outcome.out.splitlines())
+    assert voices.startswith("audio_search, from stepwave: not set up; a voice library")
     assert time == "date_time, from stepwave: Tells the current date, day of the week and time."
     assert weather.startswith("weather, from stepwave: Tells the current weather")
     assert search.startswith("web_search, from stepwave: not set up; set STEPWAVE_SEARCH to index:FILE")
     records = [json.loads(line) for line in program("tools", "list", "--json").out.splitlines()]
     assert [sorted(record) for record in records] == [["description", "name", "package", "sensitive"]] * 2 + [
         ["name", "needs", "package"]
-    ]
+    ] * 2
     monkeypatch.setenv("STEPWAVE_SEARCH", "google")
     outcome = program("tools", "list")
     assert outcome.code == 1
