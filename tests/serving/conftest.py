@@ -23,6 +23,7 @@ from stepwave.serving.service import Service
 from stepwave.serving.turns import Turns
 from stepwave.signal.files import read_audio
 from stepwave.signal.resample import Samples
+from stepwave.tools.voices.offered import OfferedVoices
 
 TOKEN = "a token for tests"
 STARTING_SECONDS = 60
@@ -56,12 +57,16 @@ Serve = Callable[..., AbstractContextManager[Running]]
 
 @contextmanager
 def running(
-    talker: Stepwave, turns: Turns | None = None, tools: ServerTools | None = None, **bounds: object
+    talker: Stepwave,
+    turns: Turns | None = None,
+    tools: ServerTools | None = None,
+    libraries: OfferedVoices | None = None,
+    **bounds: object,
 ) -> Iterator[Running]:
     """A server for `talker`, whose answers are made in `turns`; `bounds` are settings of its `ServerConfig`."""
     config = replace(ServerConfig(token=TOKEN, port=0), **bounds)
     listening = listen(config)
-    service = Service(talker, config, turns or Turns(), tools or ServerTools())
+    service = Service(talker, config, turns or Turns(), tools or ServerTools(), libraries or OfferedVoices())
     started = threading.Event()
     server = build_server(service, started.set)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])))
@@ -74,6 +79,7 @@ def running(
         server.stop()
         thread.join(STARTING_SECONDS)
         service.turns.close()
+        service.libraries.close()
         listening.close()
         assert not thread.is_alive()
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 
 from stepwave.serving.service import Service
+from stepwave.serving.voices import MOST_FOUND, MOST_LISTED, list_voices
 
 router = APIRouter(prefix="/v1/stepwave", tags=["stepwave"])
+LONGEST_QUERY: Final = 200
+_QUERY: Final = Query(max_length=LONGEST_QUERY, description="What the voice is to be called or be like, in words.")
 
 
-@router.get("/voices")
-async def voices(request: Request) -> dict[str, Any]:
-    """The stored voices, the model's own first."""
+@router.get(
+    "/voices",
+    description=f"The voices that can be chosen: the stored ones, the model's own first, then up to {MOST_LISTED} of "
+    f"voice libraries; `more` tells whether these have more. With `query` those that fit, up to {MOST_FOUND} of "
+    "libraries.",
+)
+async def voices(request: Request, query: Annotated[str | None, _QUERY] = None) -> dict[str, Any]:
+    """The voices that can be chosen."""
     service: Service = request.app.state.service
-    own = service.talker.engine.voices.default
-    names = sorted(service.talker.voices, key=lambda name: (name != own, name))
-    return {"voices": [{"name": name, "default": name == own} for name in names]}
+    return await list_voices(service, query)

@@ -24,6 +24,7 @@ async def serve(service: Service, listening: socket.socket, started: Callable[[]
         await build_server(service, started).serve(sockets=[listening])
     finally:
         service.turns.close()
+        service.libraries.close()
 
 
 def build_server(service: Service, started: Callable[[], None] | None = None) -> StoppableServer:

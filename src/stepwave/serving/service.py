@@ -12,6 +12,7 @@ from stepwave.serving.memory import Memory
 from stepwave.serving.metrics import Metrics
 from stepwave.serving.server_tools import ServerTools
 from stepwave.serving.turns import Turns
+from stepwave.tools.voices.offered import OfferedVoices
 
 
 @dataclass(eq=False)
@@ -23,6 +24,8 @@ class Service:
     turns: Turns = field(default_factory=Turns)
     tools: ServerTools = field(default_factory=ServerTools)
     """What the model may call, and the server runs."""
+    libraries: OfferedVoices = field(default_factory=OfferedVoices)
+    """Voices that clients may choose beside the stored ones."""
     metrics: Metrics = field(default_factory=Metrics)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the model is loaded and has answered once."""

@@ -26,6 +26,7 @@ from stepwave.serving.server_tools import ServerTools
 from stepwave.serving.service import Service
 from stepwave.serving.sound_bytes import encode_pcm16
 from stepwave.serving.tool_rounds import Answered, RoundEvent, Working, in_rounds
+from stepwave.serving.voices import SpokenVoice
 from stepwave.signal.resample import Samples
 
 FINGERPRINT: Final = f"stepwave-{__version__}"
@@ -65,7 +66,7 @@ class Answer:
     `events` tells it; the rest is known when that is through.
     """
 
-    def __init__(self, history: History, request: ChatRequest, voice: str | None, service: Service) -> None:
+    def __init__(self, history: History, request: ChatRequest, voice: SpokenVoice, service: Service) -> None:
         self._turns = list(history.turns)
         self._request = request
         self._voice = voice

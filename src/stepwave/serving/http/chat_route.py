@@ -83,7 +83,7 @@ async def chat_completions(
     voice = None
     if asked.audio is not None:
         sound_format(asked.audio.format)
-        voice = voice_named(service.talker, asked.audio.voice)
+        voice = await voice_named(service, asked.audio.voice)
     told = await asyncio.to_thread(history, asked, service.talker, kept)
     answer = Answer(told, asked, voice, service)
     if asked.stream:

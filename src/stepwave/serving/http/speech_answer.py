@@ -17,9 +17,10 @@ from stepwave.facts.rates import OUTPUT_SAMPLE_RATE
 from stepwave.serving.http.answering import events_of
 from stepwave.serving.http.sound_formats import SoundWriter
 from stepwave.serving.service import Service
+from stepwave.serving.voices import SpokenVoice
 
 
-async def file(service: Service, text: str, voice: str | None, name: str) -> AsyncGenerator[bytes]:
+async def file(service: Service, text: str, voice: SpokenVoice, name: str) -> AsyncGenerator[bytes]:
     """The bytes of a file in the format `name`, a key of FORMATS, as they come; errors as `Stepwave.stream_say`."""
     writer = SoundWriter(name)
     async with aclosing(_read(service, text, voice)) as events:
@@ -30,7 +31,7 @@ async def file(service: Service, text: str, voice: str | None, name: str) -> Asy
         yield piece
 
 
-async def events(service: Service, text: str, voice: str | None, name: str) -> AsyncGenerator[dict[str, Any]]:
+async def events(service: Service, text: str, voice: SpokenVoice, name: str) -> AsyncGenerator[dict[str, Any]]:
     """The same file as OpenAI's `speech.audio.delta` events, and a `speech.audio.done` with the tokens counted."""
     writer = SoundWriter(name)
     words = codes = 0
@@ -51,7 +52,7 @@ def _delta(piece: bytes) -> dict[str, Any]:
     return {"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()}
 
 
-async def _read(service: Service, text: str, voice: str | None) -> AsyncGenerator[Event]:
+async def _read(service: Service, text: str, voice: SpokenVoice) -> AsyncGenerator[Event]:
     async with events_of(service, lambda: _with_pauses(service.talker, text, voice, service.stopped)) as taken:
         async for event in taken:
             if isinstance(event, AudioDelta):
@@ -59,7 +60,7 @@ async def _read(service: Service, text: str, voice: str | None) -> AsyncGenerato
             yield event
 
 
-def _with_pauses(talker: Stepwave, text: str, voice: str | None, stopped: threading.Event) -> Iterator[Event]:
+def _with_pauses(talker: Stepwave, text: str, voice: SpokenVoice, stopped: threading.Event) -> Iterator[Event]:
     """The reading with a short silence between its sentences."""
     pause = AudioDelta(np.zeros(round(PAUSE_SECONDS * OUTPUT_SAMPLE_RATE), dtype=np.float32), OUTPUT_SAMPLE_RATE)
     between = False

@@ -17,7 +17,7 @@ class SpeechRequest(Strict):
     model: str
     input: Annotated[str, Field(max_length=LONGEST_INPUT)]
     voice: VoiceName | None = None
-    """A stored voice, or "default"."""
+    """A stored voice, one of a voice library, or "default"."""
     response_format: str = "mp3"
     """mp3, opus, flac, wav or pcm (16 bits, little-endian, 24 kHz, mono)."""
     speed: Annotated[float | None, only(1)] = None

@@ -39,7 +39,7 @@ async def speech(request: Request, asked: Annotated[SpeechRequest, Body(openapi_
     service: Service = request.app.state.service
     check_model(service, asked.model)
     name = sound_format(asked.response_format)
-    voice = voice_named(service.talker, asked.voice)
+    voice = await voice_named(service, asked.voice)
     if asked.stream_format == "sse":
         return await streamed_events(events(service, asked.input, voice, name))
     return await streamed(file(service, asked.input, voice, name), FORMATS[name].media_type)

@@ -135,7 +135,7 @@ class Answers:
             calls.is_ours,
             metadata=metadata,
             conversation=None if reading.aside else self._conversation_id,
-            voice=settings.voice_said or settings.voice or "default",
+            voice=settings.voice_shown,
         )
 
         def make() -> Iterator[Event]:

@@ -37,10 +37,11 @@ from stepwave.serving.realtime.item_list import ItemList
 from stepwave.serving.realtime.items import new_id, read_item, spoken_item, tool_list
 from stepwave.serving.realtime.outbox import Outbox
 from stepwave.serving.realtime.playback import Playback
-from stepwave.serving.realtime.settings import Settings
+from stepwave.serving.realtime.settings import Settings, voice_asked
 from stepwave.serving.realtime.transcription import Transcription
 from stepwave.serving.service import Service
 from stepwave.serving.sound_bytes import decode_base64
+from stepwave.serving.voices import voice_named
 from stepwave.signal.resample import Samples
 
 _LOG = logging.getLogger(__name__)
@@ -139,7 +140,7 @@ class Conversation:
         if isinstance(event, Append):
             await self._hearing.append(decode_base64(event.audio, "audio"))
         elif isinstance(event, SessionUpdate):
-            self._update(event)
+            await self._update(event)
         elif isinstance(event, Commit):
             self._hearing.commit()
         elif isinstance(event, Clear):
@@ -154,7 +155,7 @@ class Conversation:
         elif isinstance(event, ItemTruncate):
             self._truncate(event)
         elif isinstance(event, ResponseCreate):
-            self._answer(event.response)
+            await self._answer(event.response)
         elif isinstance(event, ResponseCancel):
             self._cancel(event)
 
@@ -165,8 +166,9 @@ class Conversation:
         extras = {"resume": self.resume_token, "resume_seconds": self._service.config.resume_seconds}
         return {"id": self.id, **shown, "stepwave": extras}
 
-    def _update(self, event: SessionUpdate) -> None:
-        self._settings = self._settings.updated(event.session, self._service.talker)
+    async def _update(self, event: SessionUpdate) -> None:
+        voice = await voice_named(self._service, voice_asked(event.session))
+        self._settings = self._settings.updated(event.session, voice)
         self._hearing.configure(self._settings)
         self._put({"type": "session.updated", "session": self._shown()})
 
@@ -229,15 +231,16 @@ class Conversation:
 
     # Answers
 
-    def _answer(self, param: ResponseParam | None) -> None:
+    async def _answer(self, param: ResponseParam | None) -> None:
         self._answers.check_free()
         if param is None:
             self._answers.start(self._settings)
             return
-        talker = self._service.talker
-        settings = self._settings.changed(param, talker)
+        voice = await voice_named(self._service, voice_asked(param))
+        settings = self._settings.changed(param, voice)
         apart = None
         if param.conversation == "none" or param.input is not None:
+            talker = self._service.talker
             apart = [read_item(one, settings.input_format, talker) for one in param.input or []]
         self._answers.start(settings, apart, param.metadata)
 

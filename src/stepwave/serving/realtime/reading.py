@@ -30,7 +30,7 @@ class Place:
 
     mark: Mark
     named: str | None
-    """The voice that the client had named."""
+    """What the client had called the voice."""
 
 
 class Reading:
@@ -84,8 +84,8 @@ class Reading:
         Where the client has named another voice since, one that a tool found is over.
         """
         self.session.instruct(settings.instructions, settings.offered)
-        if settings.voice != self._named:
-            self._named = settings.voice
+        if settings.voice_said != self._named:
+            self._named = settings.voice_said
             self.session.switch_voice(None)
         for message in messages:
             if message is not None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from stepwave.dialogue.stepwave import Stepwave
 from stepwave.facts.rates import SPOKEN_TOKEN_RATE
 from stepwave.serving.errors import ApiError
 from stepwave.serving.realtime.audio_formats import AudioFormat
 from stepwave.serving.realtime.client_events import FormatParam, SessionParam, SettingsParam, ToolChoiceParam
 from stepwave.serving.turn_taking.settings import TurnSettings
-from stepwave.serving.voices import voice_named
+from stepwave.serving.voices import SpokenVoice
 from stepwave.text.schemas import ToolSchema
 
 
@@ -25,10 +24,10 @@ class Settings:
     """Whether answers have sound; a transcript comes with it."""
     input_format: AudioFormat = field(default_factory=AudioFormat)
     output_format: AudioFormat = field(default_factory=AudioFormat)
-    voice: str | None = None
-    """A stored voice; None for the model's own."""
+    voice: SpokenVoice = None
+    """Whose voice answers have."""
     voice_said: str | None = None
-    """The name the client used for it."""
+    """The name the client used for it; None where it named none."""
     turns: TurnSettings | None = field(default_factory=TurnSettings)
     """How turns are found; None where the client commits them by hand."""
     transcription: dict[str, Any] | None = None
@@ -43,6 +42,11 @@ class Settings:
     """Longest answer; None for the model's bound."""
 
     @property
+    def voice_shown(self) -> str:
+        """What the client is told of the voice."""
+        return self.voice_said or "default"
+
+    @property
     def offered(self) -> tuple[ToolSchema, ...]:
         """The tools that the model is told of; a client's goes before the server's of the same name."""
         if not self.use_tools:
@@ -54,8 +58,11 @@ class Settings:
         """What the client's own tools are called."""
         return frozenset(tool.name for tool in self.tools)
 
-    def changed(self, param: SettingsParam, talker: Stepwave) -> Settings:
-        """These with what `param` sets. Raises ApiError, or MarkupError for a tool that can't be written."""
+    def changed(self, param: SettingsParam, voice: SpokenVoice) -> Settings:
+        """These with what `param` sets; `voice` is the one that it names (`voice_asked`).
+
+        Raises ApiError, or MarkupError for a tool that can't be written.
+        """
         given = param.model_fields_set
         new = self
         if "instructions" in given:
@@ -71,12 +78,12 @@ class Settings:
             most = param.max_output_tokens
             new = replace(new, most_seconds=None if most in (None, "inf") else float(most) / SPOKEN_TOKEN_RATE)
         if param.audio is not None:
-            new = new._with_output(param, talker)
+            new = new._with_output(param, voice)
         return new
 
-    def updated(self, param: SessionParam, talker: Stepwave) -> Settings:
+    def updated(self, param: SessionParam, voice: SpokenVoice) -> Settings:
         """These with what a `session.update` sets."""
-        new = self.changed(param, talker)
+        new = self.changed(param, voice)
         heard = param.audio.input if param.audio is not None else None
         if heard is None:
             return new
@@ -107,7 +114,7 @@ class Settings:
                 },
                 "output": {
                     "format": self.output_format.to_protocol(),
-                    "voice": self.voice_said or self.voice or "default",
+                    "voice": self.voice_shown,
                     "speed": 1.0,
                 },
             },
@@ -116,7 +123,7 @@ class Settings:
             "max_output_tokens": most,
         }
 
-    def _with_output(self, param: SettingsParam, talker: Stepwave) -> Settings:
+    def _with_output(self, param: SettingsParam, voice: SpokenVoice) -> Settings:
         said = param.audio.output if param.audio is not None else None
         if said is None:
             return self
@@ -127,10 +134,14 @@ class Settings:
                 param="audio.output.speed",
             )
         new = self if said.format is None else replace(self, output_format=_format(said.format))
-        if said.voice is None:
-            return new
-        name = said.voice if isinstance(said.voice, str) else str(said.voice.get("id", ""))
-        return replace(new, voice=voice_named(talker, name), voice_said=name)
+        name = voice_asked(param)
+        return new if name is None else replace(new, voice=voice, voice_said=name)
+
+
+def voice_asked(param: SettingsParam) -> str | None:
+    """The name of the voice that is asked for; None where none is."""
+    voice = None if param.audio is None or param.audio.output is None else param.audio.output.voice
+    return str(voice.get("id", "")) if isinstance(voice, dict) else voice
 
 
 def _format(param: FormatParam) -> AudioFormat:

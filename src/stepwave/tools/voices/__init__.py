@@ -5,6 +5,7 @@
     contract   what a store of entries can do; `embedded` keeps it in a file, `postgres` in a database
     library    a folder of clips with its store: adding, importing, removing, exporting
     search     ranking what the stores of several libraries find
+    offered    the voices of several libraries, to be chosen by name
 
 Where material comes from (manifests, tables, folders) is the business of `prepare.voices`.
 """

@@ -49,12 +49,13 @@ INSERT INTO meta VALUES ('format', '{FORMAT}'), ('words', '{VERSION}');
 
 
 class EmbeddedStore:
-    """The store of the library in `folder`, which is made unless `read_only`.
+    """The store of the library in `folder`, which is made unless `read_only`; then others must not change it either,
+    unless they are `locked` out while it is read.
 
     Raises DataError for a file that is no store or of another format, OutputError where none can be made.
     """
 
-    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+    def __init__(self, folder: Path, *, read_only: bool = False, locked: bool = False) -> None:
         self._path = folder / FILE
         self._read_only = read_only
         self._lock = threading.RLock()
@@ -62,7 +63,7 @@ class EmbeddedStore:
             raise DataError(f"there is no voice library in {folder}; name another folder, or add a voice to it first")
         with self._translated():
             # A library in a read-only place is not changed by others either, so no lock is taken on it.
-            way = "mode=ro&immutable=1" if read_only else "mode=rwc"
+            way = "mode=rwc" if not read_only else "mode=ro" if locked else "mode=ro&immutable=1"
             self._base = sqlite3.connect(
                 f"{self._path.absolute().as_uri()}?{way}", uri=True, check_same_thread=False, timeout=WAIT_SECONDS
             )

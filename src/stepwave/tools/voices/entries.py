@@ -55,7 +55,7 @@ class VoiceEntry:
     """The store's number of it; 0 before it is stored."""
 
     def __post_init__(self) -> None:
-        if len(self.name) > LONGEST_NAME or not _NAME.fullmatch(self.name):
+        if not may_be_name(self.name):
             raise DataError(
                 f"a voice is to be called {self.name[:60]!r}; wanted at most {LONGEST_NAME} letters, digits, spaces "
                 "and . , + @ ' ( ) - _, beginning with a letter or digit; give it another name"
@@ -90,6 +90,11 @@ class Filters:
     def asked(self) -> dict[str, str]:
         """What is asked for, by field, in small letters."""
         return {name: value.strip().casefold() for name in FACETS if (value := getattr(self, name)).strip()}
+
+
+def may_be_name(text: str) -> bool:
+    """Whether an entry can be called so."""
+    return len(text) <= LONGEST_NAME and _NAME.fullmatch(text) is not None
 
 
 def name_from(text: str) -> str:

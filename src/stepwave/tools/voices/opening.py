@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from stepwave.facts.errors import ConfigError, OutputError
@@ -44,6 +45,21 @@ def open_libraries(folder: Path | None = None, store: str | None = None) -> list
         found.append(VoiceLibrary(where, _store(where, store)))
     demo = demo_folder()
     if demo is not None and all(demo.resolve() != one.folder.resolve() for one in found):
+        found.append(VoiceLibrary(demo, EmbeddedStore(demo, read_only=True)))
+    return found
+
+
+def open_to_read(folders: Sequence[Path] = ()) -> list[VoiceLibrary]:
+    """Libraries that are only read: those in `folders`, the user's own where it is there, and the project's.
+
+    Others may go on changing all but the project's. Raises DataError where one of `folders` holds none, or a library is
+    damaged, OutputError where one cannot be read.
+    """
+    wanted = [*folders, *([own_folder()] if holds_library(own_folder()) else [])]
+    places = list(dict.fromkeys(folder.resolve() for folder in wanted))
+    found = [VoiceLibrary(folder, EmbeddedStore(folder, read_only=True, locked=True)) for folder in places]
+    demo = demo_folder()
+    if demo is not None and demo.resolve() not in places:
         found.append(VoiceLibrary(demo, EmbeddedStore(demo, read_only=True)))
     return found
 
