@@ -1,9 +1,14 @@
-"""`stepwave serve`: what is said where a vLLM server's place is missing or nobody is there, or a tool is unknown."""
+"""`stepwave serve`: what is said where a vLLM server, a tool or a library is missing, and whose voices it offers."""
 
 import socket
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
+
+from stepwave.serving.service import Service
+from stepwave.tools.voices.embedded import EmbeddedStore
 
 from ..conftest import Outcome
 
@@ -29,3 +34,33 @@ def test_an_unknown_tool_is_one_line_that_names_those_there_are(program: Callabl
     assert outcome.code == 1
     assert "crystal_ball" in outcome.complaint
     assert "date_time" in outcome.complaint
+
+
+def test_whose_voices_are_offered(
+    program: Callable[..., Outcome], tiny_nano: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[Service] = []
+
+    async def serve(service: Service, *_: Any) -> None:
+        served.append(service)
+        service.turns.close()
+
+    monkeypatch.setattr("stepwave.serving.run.serve", serve)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "none"))
+    EmbeddedStore(tmp_path).close()
+    for options in ((), ("--library", tmp_path), ("--no-libraries",)):
+        outcome = program("serve", "--model", tiny_nano, "--port", 0, *options)
+        assert outcome.code == 0, outcome.err
+    offered = [[one.name for one in service.libraries.listed(2)] for service in served]
+    assert offered == [["arthur", "rose"], ["arthur", "rose"], []]
+    named = [[library.folder for library in service.libraries._libraries()] for service in served[:2]]
+    assert named[1] == [tmp_path.resolve(), *named[0]]
+    for service in served:
+        service.libraries.close()
+
+
+def test_a_folder_without_a_library_is_one_line(program: Callable[..., Outcome], tmp_path: Path) -> None:
+    outcome = program("serve", "--port", 0, "--library", tmp_path)
+    assert outcome.code == 1
+    assert "there is no voice library in" in outcome.complaint
+    assert program("serve", "--library", tmp_path, "--no-libraries").code == 2

@@ -8,6 +8,7 @@ import typer
 
 from stepwave.commands import options, tool_options
 from stepwave.commands.console import Steps, complain, tell
+from stepwave.commands.voice_choice import chosen_voice
 
 
 def chat(
@@ -53,7 +54,7 @@ def chat(
     with Steps() as steps:
         steps.now(f"opening {model}")
         talker = load(model, device, threads)
-        chosen = talker.voice(voice)
+        chosen = chosen_voice(talker, voice)
         steps.now("warming up")
         talker.warm()
 

@@ -18,7 +18,8 @@ Voice: TypeAlias = Annotated[
     typer.Option(
         "--voice",
         metavar="NAME|CLIP",
-        help="A voice stored with the model, or a recording of a few seconds (up to 10 are used) of any speaker.",
+        help="A voice stored with the model, a recording of a few seconds (up to 10 are used) of any speaker, or a "
+        "voice of a library (`stepwave voices list`).",
     ),
 ]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object per file instead of text.")]

@@ -10,6 +10,7 @@ import typer
 
 from stepwave.commands import options, tool_options
 from stepwave.commands.console import Steps, complain, print_json, printable, tell
+from stepwave.commands.voice_choice import chosen_voice
 from stepwave.facts.errors import OutputError
 
 ANSWER = Path("answer.wav")
@@ -85,7 +86,7 @@ def reply(
         steps.now(f"opening {model}")
         talker = load(model, device, threads)
         samples = talker.hear(question)
-        ready = None if text else talker.voice(voice)
+        ready = None if text else chosen_voice(talker, voice)
         session = None
         if conversation is not None:
             steps.now("reading what was said before")

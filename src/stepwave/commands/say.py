@@ -10,6 +10,7 @@ import typer
 
 from stepwave.commands import options
 from stepwave.commands.console import Steps, complain, print_json
+from stepwave.commands.voice_choice import chosen_voice
 
 
 def say(
@@ -31,6 +32,7 @@ def say(
       stepwave say "Good morning. It is nine o'clock." -o morning.wav
       stepwave say - -o story.mp3 < story.txt
       stepwave say "Hello." -o hello.wav --voice my-own-voice.wav
+      stepwave say "Hello." -o hello.wav --voice arthur
     """
     from stepwave.dialogue.loading import load
     from stepwave.facts.errors import TextError
@@ -43,7 +45,7 @@ def say(
     with Steps() as steps:
         steps.now(f"opening {model}")
         talker = load(model, device, threads)
-        ready = talker.voice(voice)
+        ready = chosen_voice(talker, voice)
         steps.now("reading aloud")
         started = time.perf_counter()
         reading = talker.say(words, ready, seed, steps.share)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -50,6 +51,17 @@ def serve(
         typer.Option("--url-model", metavar="NAME", help="The vLLM server's name of the model, if not its only one."),
     ] = None,
     tools: tool_options.Tools = None,
+    library: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--library",
+            metavar="FOLDER",
+            help="A voice library whose voices clients may choose, too; can be given several times.",
+        ),
+    ] = None,
+    no_libraries: Annotated[
+        bool, typer.Option("--no-libraries", help="Offer the voices stored with the model alone.")
+    ] = False,
     device: options.Device = None,
     threads: options.Threads = None,
 ) -> None:
@@ -57,14 +69,16 @@ def serve(
 
     Everything is done on this computer. With --engine vllm the language model runs in the server at --url, which gets
     the conversations and their sound. What --tools names is run here, with your rights, for whoever talks to the
-    model. Clients need the address and, as their API key, the token that is printed. Ctrl-C stops the server when the
-    answers under way are told; a second Ctrl-C at once.
+    model. Clients choose from the voices stored with the model, in the project's voice library, and in your own. They
+    need the address and, as their API key, the token that is printed. Ctrl-C stops the server when the answers under
+    way are told; a second Ctrl-C at once.
 
     \b
     Examples:
       stepwave serve                          then open the address it prints
       stepwave serve --model my-model --port 9000
       stepwave serve --tools date_time
+      stepwave serve --library my-voices
       stepwave serve --engine vllm --url http://127.0.0.1:8001 --sessions 32
       OPENAI_BASE_URL=http://127.0.0.1:8000/v1 OPENAI_API_KEY=TOKEN python my_client.py
     """
@@ -79,11 +93,15 @@ def serve(
     from stepwave.serving.server_tools import ServerTools
     from stepwave.serving.service import Service
     from stepwave.serving.turns import Turns
+    from stepwave.tools.voices.offered import OfferedVoices, offered_voices
 
     if token is not None and no_token:
         raise typer.BadParameter("give --token or --no-token, not both")
     if (engine == "vllm") != (url is not None):
         raise typer.BadParameter("--engine vllm and --url belong together; give both or neither")
+    if library and no_libraries:
+        raise typer.BadParameter("give --library or --no-libraries, not both")
+    voices = OfferedVoices() if no_libraries else offered_voices(library or [])
     own_tools = ServerTools(tool_options.chosen_tools(tools))
     key = None if no_token else token or secrets.token_urlsafe(24)
     config = ServerConfig(host, port, key, model_name=model, most_sessions=sessions)
@@ -106,7 +124,7 @@ def serve(
         # Answers that a server writes are waited for, each in a thread of its own.
         most = max(_LEAST_WAITING, _WAITING_PER_SESSION * sessions)
         turns = Turns() if url is None else Turns(most, threads=most)
-        asyncio.run(run(Service(talker, config, turns, own_tools), listening, started))
+        asyncio.run(run(Service(talker, config, turns, own_tools, voices), listening, started))
 
 
 def _opened(
