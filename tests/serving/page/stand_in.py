@@ -46,6 +46,10 @@ class StandIn:
     port: int = 0
     wanted_token: str | None = None
     resumable: bool = True
+    unlisted: list[dict[str, Any]] = field(default_factory=list)
+    """Voices that are found alone: by a word of their descriptions, or by name."""
+    searched: list[str] = field(default_factory=list)
+    """What voices were searched by."""
     received: list[dict[str, Any]] = field(default_factory=list)
     dialled: list[dict[str, str]] = field(default_factory=list)
     """The query of each connection, in order, with its subprotocols under "protocols"."""
@@ -151,9 +155,14 @@ def build(stand_in: StandIn) -> FastAPI:
         return JSONResponse({"data": [{"id": "tiny"}]}, 401 if refused(request) else 200)
 
     @app.get("/v1/stepwave/voices")
-    async def voices() -> dict[str, Any]:
+    async def voices(query: str | None = None) -> dict[str, Any]:
+        if query is not None:
+            stand_in.searched.append(query)
+            fit = [voice for voice in stand_in.unlisted if query in (voice["name"], *voice["description"].split())]
+            return {"voices": fit, "more": False}
         alice = {"name": "alice", "description": "warm, low", "default": True}
-        return {"voices": [alice, {"name": "bob", "description": "bright"}, {"name": "chen", "description": "calm"}]}
+        listed = [alice, {"name": "bob", "description": "bright"}, {"name": "chen", "description": "calm and bright"}]
+        return {"voices": listed, "more": bool(stand_in.unlisted)}
 
     @app.websocket("/v1/realtime")
     async def realtime(socket: WebSocket) -> None:

@@ -124,7 +124,9 @@ def test_everything_can_be_done_by_keyboard(visit: Visit, stand_in: StandIn) -> 
     # It opens a moment after the key, and begins with an empty search then.
     options = visit.page.get_by_role("option")
     until(lambda: options.count() > 1, "the voices")
-    visit.page.keyboard.type("bri")
+    visit.page.keyboard.type("bright CAL")
+    until(lambda: options.all_inner_texts() == ["chen\ncalm and bright"], "the voice whose words were typed")
+    visit.page.get_by_role("combobox").fill("bo")
     until(lambda: options.count() == 1, "the voice that was typed")
     press("Enter")
     until(lambda: len(stand_in.of("session.update")) == 2, "the new voice")
@@ -136,6 +138,63 @@ def test_everything_can_be_done_by_keyboard(visit: Visit, stand_in: StandIn) -> 
     visit.page.keyboard.type("a b")
     assert visit.page.input_value("#words") == "a b"
     assert len(stand_in.of("input_audio_buffer.commit")) == 1
+
+
+def test_voices_that_are_not_listed_are_found_by_the_server(visit: Visit, stand_in: StandIn) -> None:
+    stand_in.unlisted = [{"name": "grandpa", "description": "an elderly man", "library": True}]
+    page = visit.open().page
+    options, note = page.get_by_role("option"), page.get_by_role("dialog").get_by_role("status")
+    page.focus("#voice")
+    page.keyboard.press("Enter")
+    until(lambda: options.count() == 3, "the voices")
+    assert note.inner_text() == "There are more voices: search by name, or by what one is like."
+    page.keyboard.type("elderly")
+    until(lambda: options.all_inner_texts() == ["grandpa\nan elderly man\nfrom a voice library"], "the server's voice")
+    assert note.inner_text() == ""
+    assert page.get_by_role("combobox").get_attribute("aria-activedescendant") == "voice-0"
+    assert page.locator("#voice-0.pointed").count() == 1
+    page.get_by_role("combobox").fill("nobody")
+    until(lambda: note.inner_text() == "No voice fits", "the end of a search in vain")
+    assert options.count() == 0
+    page.get_by_role("combobox").fill("elderly")
+    until(lambda: options.count() == 1, "the voice once more")
+    page.keyboard.press("Enter")
+    until(lambda: len(stand_in.of("session.update")) == 2, "the new voice")
+    assert stand_in.of("session.update")[1]["session"]["audio"]["output"]["voice"] == "grandpa"
+    assert page.inner_text("#voice") == "grandpa"
+    assert page.evaluate("document.activeElement.id") == "voice"
+    page.keyboard.press("Enter")
+    until(lambda: options.count() == 4, "all that are known by now")
+    assert page.get_by_role("option", selected=True).inner_text().startswith("grandpa")
+    page.keyboard.press("Escape")
+
+    # It is remembered, although the server doesn't list it.
+    page.reload()
+    visit.state("open")
+    until(lambda: len(stand_in.of("session.update")) == 3, "the session of the page opened anew")
+    assert stand_in.of("session.update")[2]["session"]["audio"]["output"]["voice"] == "grandpa"
+    assert stand_in.searched[-1] == "grandpa"
+    page.click("#language")
+    page.click("#voice")
+    until(lambda: options.count() == 4, "the voices")
+    assert note.inner_text() == "还有更多声音：可按名称或特点搜索。"
+    assert "来自声音库" in options.last.inner_text()
+
+
+def test_where_all_voices_are_listed_the_server_is_not_searched(visit: Visit, stand_in: StandIn) -> None:
+    page = visit.open().page
+    options, note = page.get_by_role("option"), page.get_by_role("dialog").get_by_role("status")
+    page.click("#voice")
+    until(lambda: options.count() == 3, "the voices")
+    page.keyboard.type("grandpa")
+    until(lambda: note.inner_text() == "No voice fits", "no voice")
+    page.get_by_role("combobox").fill("bright")
+    until(lambda: options.count() == 2, "the voices that fit")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    until(lambda: len(stand_in.of("session.update")) == 2, "the new voice")
+    assert stand_in.of("session.update")[1]["session"]["audio"]["output"]["voice"] == "chen"
+    assert stand_in.searched == []
 
 
 def test_screen_readers_find_names_and_wait_for_whole_turns(visit: Visit, stand_in: StandIn) -> None:

@@ -21,7 +21,7 @@ const LEAST_RECORDING = SAMPLE_RATE / 10;
 const at = (id) => document.getElementById(id);
 const notices = new Notices(at("notices"));
 const transcript = new Transcript(at("transcript"), at("welcome"), at("scroller"));
-const voices = new Voices(at("voice"), at("voices"), () => connection.isOpen && tellSession());
+const voices = new Voices(at("voice"), at("voices"), () => connection.isOpen && tellSession(), findVoices);
 let model = MODEL;
 let token = knownToken();
 let connected = "connecting"; // of the connection
@@ -101,7 +101,7 @@ async function start() {
     }
     if (answer.ok) model = (await answer.json()).data?.[0]?.id ?? MODEL;
     const told = await ask("/v1/stepwave/voices");
-    voices.offer(told.ok ? (await told.json()).voices : []);
+    await voices.offer(told.ok ? await told.json() : { voices: [] });
   } catch {
     connected = "ended";
     showState();
@@ -112,8 +112,13 @@ async function start() {
   connection.connect(model, token);
 }
 
-function ask(path) {
-  return fetch(path, { headers: token ? { Authorization: `Bearer ${token}` } : {}, credentials: "omit" });
+function ask(path, signal) {
+  return fetch(path, { headers: token ? { Authorization: `Bearer ${token}` } : {}, credentials: "omit", signal });
+}
+
+async function findVoices(words, signal) {
+  const told = await ask(`/v1/stepwave/voices?${new URLSearchParams({ query: words.slice(0, 200) })}`, signal);
+  return told.ok ? (await told.json()).voices : [];
 }
 
 async function openSound() {

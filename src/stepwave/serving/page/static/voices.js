@@ -1,19 +1,24 @@
 // The choice of a voice: a button, and a list with a search box (the combobox pattern of ARIA).
+//
+// The server tells some hundred voices; they are searched here. Where it has more, it is asked, too.
 
-import { setLabel, setText } from "./i18n.js";
+import { setLabel, setText, setWords } from "./i18n.js";
 
 const KEY = "stepwave.voice";
+const PAUSE = 250; // milliseconds without a key, after which the server is asked
 
 export class Voices {
-  /** `onChoice` gets the name of a voice. */
-  constructor(button, panel, onChoice) {
+  /** `onChoice` gets the name of a voice; `find(words, signal)` gives the server's voices that fit words best. */
+  constructor(button, panel, onChoice, find) {
     this.button = button;
     this.panel = panel;
     this.search = panel.querySelector("input");
     this.list = panel.querySelector("[role=listbox]");
-    this.none = panel.querySelector(".none");
+    this.note = panel.querySelector(".note");
     this.onChoice = onChoice;
+    this.find = find;
     this.voices = [];
+    this.more = false;
     this.shown = [];
     this.at = 0;
     this.kept = localStorage.getItem(KEY);
@@ -23,9 +28,17 @@ export class Voices {
     this.showName();
   }
 
-  /** Voices of the server: [{name, description?, default?}]; an empty list where it tells none. */
-  offer(voices) {
+  /**
+   * Voices of the server, [{name, description?, default?, library?}], an empty list where it tells none, and whether
+   * it has more of them. The one that was chosen earlier may be among those.
+   */
+  async offer({ voices, more = false }) {
     this.voices = voices;
+    this.more = more;
+    if (more && this.kept !== null && this.chosen === null) {
+      const found = await this.found(this.kept);
+      this.voices.push(...found.filter(({ name }) => name === this.kept));
+    }
     this.showName();
   }
 
@@ -36,21 +49,57 @@ export class Voices {
 
   toggled(open) {
     this.search.setAttribute("aria-expanded", String(open));
+    this.withdraw();
     if (!open) return;
     this.search.value = "";
     this.filter();
     this.search.focus();
   }
 
+  /** Show what fits, here at once, and where the server has more, what it finds a moment later. */
   filter() {
-    const wanted = this.search.value.trim().toLowerCase();
+    const wanted = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const voices = this.voices.length > 0 ? this.voices : [{ name: null }];
     const words = ({ name, description }) => `${name} ${description ?? ""}`.toLowerCase();
-    this.shown = voices.filter((voice) => words(voice).includes(wanted));
-    this.at = Math.max(0, this.shown.findIndex((voice) => voice.name === this.current));
-    this.list.replaceChildren(...this.shown.map((voice, index) => this.option(voice, index)));
-    this.none.hidden = this.shown.length > 0;
-    this.point(this.at);
+    const fitting = voices.filter((voice) => wanted.every((word) => words(voice).includes(word)));
+    this.withdraw();
+    this.show(fitting, fitting.findIndex((voice) => voice.name === this.current));
+    const asks = this.more && wanted.length > 0;
+    if (this.more && !asks) setText(this.note, "voice.more");
+    else if (asks && fitting.length === 0) setText(this.note, "voice.searching");
+    if (asks) this.waiting = setTimeout(() => this.ask(), PAUSE);
+  }
+
+  async ask() {
+    this.asking = new AbortController();
+    const { signal } = this.asking;
+    const found = await this.found(this.search.value.trim(), signal);
+    if (signal.aborted) return;
+    const names = new Set(this.shown.map(({ name }) => name));
+    this.show([...this.shown, ...found.filter(({ name }) => !names.has(name))], this.at);
+  }
+
+  /** What the server finds; nothing where it can't be asked. */
+  async found(words, signal) {
+    try {
+      return await this.find(words, signal);
+    } catch {
+      return [];
+    }
+  }
+
+  /** Ask the server nothing any more, and heed no answer. */
+  withdraw() {
+    clearTimeout(this.waiting);
+    this.asking?.abort();
+  }
+
+  show(voices, at) {
+    this.shown = voices;
+    this.list.replaceChildren(...voices.map((voice, index) => this.option(voice, index)));
+    if (voices.length > 0) setWords(this.note, "");
+    else setText(this.note, "voice.none");
+    this.point(Math.max(0, at));
   }
 
   get current() {
@@ -71,6 +120,12 @@ export class Voices {
       about.textContent = voice.description;
       option.append(about);
     }
+    if (voice.library) {
+      const whence = document.createElement("small");
+      whence.className = "whence";
+      setText(whence, "voice.library");
+      option.append(whence);
+    }
     option.onclick = () => this.choose(index);
     return option;
   }
@@ -85,6 +140,7 @@ export class Voices {
   }
 
   key(event) {
+    if (event.isComposing) return; // Enter belongs to an input method (Chinese, say)
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step && this.shown.length > 0) this.point((this.at + step + this.shown.length) % this.shown.length);
     else if (event.key === "Enter" && this.shown.length > 0) this.choose(this.at);
@@ -97,6 +153,7 @@ export class Voices {
     this.panel.hidePopover();
     this.button.focus();
     if (name === null) return;
+    if (!this.voices.some((voice) => voice.name === name)) this.voices.push(this.shown[index]);
     this.kept = name;
     localStorage.setItem(KEY, name);
     this.showName();
