@@ -147,9 +147,14 @@ class EmbeddedStore:
         hits = [Hit(id, score) for id, score in sorted(all_of, key=lambda row: (-row[1], row[0]))[:limit]]
         if len(hits) == limit or len(words) == 1:
             return hits
+        # BM25 is a sum over words, so each is asked for by itself; of a frequent one, which says little, some will do.
+        some_of: dict[int, float] = {}
+        for word in words:
+            for id, score in self._all(f"{query} LIMIT {MOST_RANKED}", _expression([word], "OR", filters)):
+                some_of[id] = some_of.get(id, 0.0) + score
         there = {hit.id for hit in hits}
-        some_of = self._all(f"{query} ORDER BY 2 DESC, rowid LIMIT ?", _expression(words, "OR", filters), limit)
-        return [*hits, *(Hit(id, score, False) for id, score in some_of if id not in there)][:limit]
+        ranked = sorted(some_of.items(), key=lambda row: (-row[1], row[0]))
+        return [*hits, *(Hit(id, score, False) for id, score in ranked if id not in there)][:limit]
 
     def find_sound(self, vector: SpeakerVector, filters: Filters = NO_FILTERS, limit: int = 50) -> list[Hit]:
         """See `VoiceStore.find_sound`."""
