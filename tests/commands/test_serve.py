@@ -1,12 +1,15 @@
 """`stepwave serve`: what is said where a vLLM server, a tool or a library is missing, and whose voices it offers."""
 
+import json
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stepwave.facts.events import ToolCallRequest
 from stepwave.serving.service import Service
 from stepwave.tools.voices.embedded import EmbeddedStore
 
@@ -64,3 +67,24 @@ def test_a_folder_without_a_library_is_one_line(program: Callable[..., Outcome],
     assert outcome.code == 1
     assert "there is no voice library in" in outcome.complaint
     assert program("serve", "--library", tmp_path, "--no-libraries").code == 2
+
+
+def test_tools_of_mcp_servers_are_offered_while_it_serves(
+    program: Callable[..., Outcome], tiny_nano: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    called: list[str] = []
+
+    async def serve(service: Service, *_: Any) -> None:
+        assert [one.name for one in service.tools.schemas] == ["date_time", "forecast"]
+        outcome = await service.tools.calls().run(ToolCallRequest("forecast", '{"city": "Rome"}'))
+        called.append(outcome.text)
+        service.turns.close()
+
+    monkeypatch.setattr("stepwave.serving.run.serve", serve)
+    server = Path(__file__).parents[2] / "examples" / "mcp" / "weather_server.py"
+    servers = {"weather": {"command": sys.executable, "args": [str(server)]}}
+    (tmp_path / "mcp.json").write_text(json.dumps({"mcpServers": servers}))
+    options = ("--tools", "date_time", "--mcp", tmp_path / "mcp.json")
+    outcome = program("serve", "--model", tiny_nano, "--port", 0, "--no-libraries", *options)
+    assert outcome.code == 0, outcome.err
+    assert called == ["Tomorrow in Rome: sunny, 21 degrees."]

@@ -24,6 +24,7 @@ def chat(
         str | None, typer.Option("--sound-device", help="Name of the sound card, or a part of it.")
     ] = None,
     tools: tool_options.Tools = None,
+    mcp: tool_options.Mcp = None,
     device: options.Device = None,
     threads: options.Threads = None,
 ) -> None:
@@ -49,31 +50,31 @@ def chat(
     from stepwave.serving.sound_card import SoundCard
     from stepwave.serving.terminal import Terminal, Who
 
-    offered = ServerTools(tool_options.chosen_tools(tools))
-    card = SoundCard(sound_device)
-    with Steps() as steps:
-        steps.now(f"opening {model}")
-        talker = load(model, device, threads)
-        chosen = chosen_voice(talker, voice)
-        steps.now("warming up")
-        talker.warm()
+    with tool_options.opened_tools(tools, mcp) as offered:
+        card = SoundCard(sound_device)
+        with Steps() as steps:
+            steps.now(f"opening {model}")
+            talker = load(model, device, threads)
+            chosen = chosen_voice(talker, voice)
+            steps.now("warming up")
+            talker.warm()
 
-    def show(who: Who, text: str) -> None:
-        if who == "error":
-            complain(text)
-        else:
-            tell(f"{who + ':':7}{text}")
+        def show(who: Who, text: str) -> None:
+            if who == "error":
+                complain(text)
+            else:
+                tell(f"{who + ':':7}{text}")
 
-    async def converse() -> None:
-        service = Service(talker, ServerConfig(model_name=model), tools=offered)
-        try:
-            with card:
-                tell("Speak; Ctrl-C ends the talk.")
-                conversation = Conversation(service, chosen)
-                session = {} if instructions is None else {"instructions": instructions}
-                consent = tool_options.AskingAside()
-                await Terminal(conversation, card, card, show, headphones, consent).run(session)
-        finally:
-            service.turns.close()
+        async def converse() -> None:
+            service = Service(talker, ServerConfig(model_name=model), tools=ServerTools(offered))
+            try:
+                with card:
+                    tell("Speak; Ctrl-C ends the talk.")
+                    conversation = Conversation(service, chosen)
+                    session = {} if instructions is None else {"instructions": instructions}
+                    consent = tool_options.AskingAside()
+                    await Terminal(conversation, card, card, show, headphones, consent).run(session)
+            finally:
+                service.turns.close()
 
-    asyncio.run(converse())
+        asyncio.run(converse())

@@ -51,6 +51,7 @@ def serve(
         typer.Option("--url-model", metavar="NAME", help="The vLLM server's name of the model, if not its only one."),
     ] = None,
     tools: tool_options.Tools = None,
+    mcp: tool_options.Mcp = None,
     library: Annotated[
         list[Path] | None,
         typer.Option(
@@ -77,7 +78,7 @@ def serve(
     Examples:
       stepwave serve                          then open the address it prints
       stepwave serve --model my-model --port 9000
-      stepwave serve --tools date_time
+      stepwave serve --tools date_time --mcp mcp.json
       stepwave serve --library my-voices
       stepwave serve --engine vllm --url http://127.0.0.1:8001 --sessions 32
       OPENAI_BASE_URL=http://127.0.0.1:8000/v1 OPENAI_API_KEY=TOKEN python my_client.py
@@ -102,11 +103,11 @@ def serve(
     if library and no_libraries:
         raise typer.BadParameter("give --library or --no-libraries, not both")
     voices = OfferedVoices() if no_libraries else offered_voices(library or [])
-    own_tools = ServerTools(tool_options.chosen_tools(tools))
     key = None if no_token else token or secrets.token_urlsafe(24)
     config = ServerConfig(host, port, key, model_name=model, most_sessions=sessions)
     give_back_what_is_freed()
-    with listen(config) as listening:
+    with tool_options.opened_tools(tools, mcp) as offered, listen(config) as listening:
+        own_tools = ServerTools(offered)
         with Steps() as steps:
             steps.now(f"opening {model}")
             talker = _opened(model, device, threads, url, url_key, url_model)
