@@ -26,6 +26,8 @@ LEAST_FOR_GRAPH: Final = 20_000
 MOST_GONE: Final = 0.3
 """Share of the graph's entries that may be gone before it is made anew."""
 _CONNECTIONS, _WHEN_ADDING, _WHEN_SEARCHING = 16, 128, 96
+_ADDED_ALONE: Final = 1_000
+"""The first entries of a graph, which are added one after the other."""
 _GLANCE: Final = 8
 """So many times the wanted number is taken from the graph, in the hope that enough of it passes the filter."""
 _MOST_RANKED: Final = 10_000
@@ -127,7 +129,10 @@ class NearestVoices:
                 ndim=late.vectors.shape[1], metric="cos", dtype="i8", connectivity=_CONNECTIONS,
                 expansion_add=_WHEN_ADDING, expansion_search=_WHEN_SEARCHING,
             )  # fmt: skip
-        graph.add(late.ids, late.vectors)
+        # Threads that begin together in an empty graph find little to connect to, and leave out neighbours for good.
+        alone = max(0, _ADDED_ALONE - len(graph))
+        graph.add(late.ids[:alone], late.vectors[:alone], threads=1)
+        graph.add(late.ids[alone:], late.vectors[alone:])
         self._store(graph, int(late.ids[-1]))
 
     def close(self) -> None:
