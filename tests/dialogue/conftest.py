@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import stepwave
 from stepwave.dialogue.language import LanguageContext
@@ -17,6 +18,12 @@ from stepwave.signal.resample import Samples
 @pytest.fixture(scope="session")
 def talker(tiny_nano: Path) -> Stepwave:
     return stepwave.load(tiny_nano, device="cpu", threads=1)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    """As `talker` was loaded, whatever tests before have set: with more, sound comes at another place every time."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
