@@ -27,7 +27,7 @@ from stepwave.models.detokenizer import Voice
 from stepwave.models.encoder import AudioEncoder
 from stepwave.models.nano_speech_tokenizer import NanoSpeechTokenizer
 from stepwave.models.speech_tokenizer import SpeechTokenizer
-from stepwave.signal.fbank import kaldi_fbank
+from stepwave.signal.fbank import speaker_features
 from stepwave.signal.files import Audio, read_audio
 from stepwave.signal.mel import log_mel, speech_mel
 from stepwave.signal.resample import Samples, resample
@@ -179,10 +179,5 @@ def released_codes(tokenizer: SpeechTokenizer) -> Callable[[Samples], Tensor]:
 
 
 def released_speaker(embed: Callable[[Tensor], Tensor]) -> Callable[[Samples], Tensor]:
-    """CAM++ on filterbank features without their mean over time (reference facts 6.1b)."""
-
-    def speaker(samples: Samples) -> Tensor:
-        features = kaldi_fbank(torch.from_numpy(samples))
-        return embed(features - features.mean(dim=0, keepdim=True))
-
-    return speaker
+    """CAM++ on its features (reference facts 6.1b)."""
+    return lambda samples: embed(speaker_features(samples))

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stepwave.facts.errors import CheckpointIncompleteError, CheckpointNotFoundError
-from stepwave.signal.fbank import kaldi_fbank
+from stepwave.signal.fbank import speaker_features
 from stepwave.signal.resample import Samples
 
 BANDS: Final = 80
@@ -43,8 +43,7 @@ class CampPlus(nn.Module):
     @torch.inference_mode()
     def embed(self, samples: Samples) -> Tensor:
         """The embedding [192] of samples [n] at 16 kHz, of length 1."""
-        features = kaldi_fbank(torch.from_numpy(samples))
-        return F.normalize(self((features - features.mean(dim=0))[None])[0], dim=0)
+        return F.normalize(self(speaker_features(samples)[None])[0], dim=0)
 
 
 def read_campplus(path: Path) -> CampPlus:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cached_property
 from pathlib import Path
 from typing import Final
+
+from torch import Tensor
 
 from stepwave.evaluation.answers import UnscorableError
 from stepwave.evaluation.campplus import CampPlus, read_campplus
@@ -21,6 +24,7 @@ class VoiceEar:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._heard: dict[bytes, Tensor] = {}
 
     @cached_property
     def _model(self) -> CampPlus:
@@ -31,9 +35,15 @@ class VoiceEar:
 
         Raises UnscorableError where either holds less than half a second of sound.
         """
-        heard = [trim(samples, INPUT_SAMPLE_RATE) for samples in (one, other)]
-        shortest = min(map(len, heard)) / INPUT_SAMPLE_RATE
-        if shortest < LEAST_SECONDS:
-            raise UnscorableError(f"there is {shortest:.2f} s of sound; a voice takes {LEAST_SECONDS:g} s")
-        first, second = map(self._model.embed, heard)
-        return float(first @ second)
+        return float(self._embedded(one) @ self._embedded(other))
+
+    def _embedded(self, samples: Samples) -> Tensor:
+        # Several measures look at the same sounds.
+        digest = hashlib.sha256(samples.tobytes()).digest()
+        if digest not in self._heard:
+            sound = trim(samples, INPUT_SAMPLE_RATE)
+            seconds = len(sound) / INPUT_SAMPLE_RATE
+            if seconds < LEAST_SECONDS:
+                raise UnscorableError(f"there is {seconds:.2f} s of sound; a voice takes {LEAST_SECONDS:g} s")
+            self._heard[digest] = self._model.embed(sound)
+        return self._heard[digest]

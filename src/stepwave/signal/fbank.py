@@ -1,7 +1,7 @@
 """Kaldi-style log filter bank, the input of the speaker embedding (reference facts 6.1b).
 
 As Kaldi's `compute-fbank-feats` computes it with 80 bins and no dither, on samples with full scale 1.0 (Kaldi itself
-expects 16-bit values; that shifts each value by a constant). Subtracting the mean over time is left to the caller.
+expects 16-bit values; that shifts each value by a constant). `speaker_features` takes the mean over time off.
 """
 
 import math
@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from stepwave.facts.errors import AudioTooShortError
 from stepwave.facts.rates import INPUT_SAMPLE_RATE
+from stepwave.signal.resample import Samples
 
 FBANK_BINS = 80
 """Filters per frame."""
@@ -51,6 +52,13 @@ def kaldi_fbank(waveform: Tensor) -> Tensor:
         energies = power @ _kaldi_bank(frames.device).T
         logs: Tensor = energies.clamp(min=_FLOOR).log()
     return logs
+
+
+def speaker_features(samples: Samples) -> Tensor:
+    """What speaker encoders of CAM++'s kind take: features [frames, 80] of samples [n] at 16 kHz, without their mean
+    over time (reference facts 6.1b)."""
+    features = kaldi_fbank(torch.from_numpy(samples))
+    return features - features.mean(dim=0)
 
 
 @lru_cache(maxsize=8)
