@@ -17,7 +17,7 @@ from stepwave.commands.console import Steps, complain, printable
 if TYPE_CHECKING:
     from stepwave.dialogue.results import Round
     from stepwave.tools.contract import Tool
-    from stepwave.tools.runner import Confirm
+    from stepwave.tools.runner import Confirm, ToolOutcome
 
 Tools: TypeAlias = Annotated[
     str | None,
@@ -32,18 +32,6 @@ Trace: TypeAlias = Annotated[
 ]
 
 
-def chosen_tools(names: str | None) -> list[Tool]:
-    """The tools for `--tools`. Complains about packages whose tools are broken; RegistryError for an unknown name."""
-    if names is None:
-        return []
-    from stepwave.tools.registry import find_tools
-
-    found = find_tools()
-    for problem in found.problems:
-        complain(problem)
-    return found.choose(names)
-
-
 @contextmanager
 def opened_tools(names: str | None, mcp: Path | None) -> Iterator[list[Tool]]:
     """The tools for `--tools` and `--mcp`, whose servers end when the context is left.
@@ -56,6 +44,12 @@ def opened_tools(names: str | None, mcp: Path | None) -> Iterator[list[Tool]]:
         for problem in problems:
             complain(problem)
         yield tools
+
+
+def chosen_tools(names: str) -> list[Tool]:
+    """The installed tools of those names; complains and raises as `opened_tools`."""
+    with opened_tools(names, None) as tools:
+        return tools
 
 
 def asking(steps: Steps) -> Confirm:
@@ -100,18 +94,19 @@ def trace_record(rounds: Sequence[Round]) -> list[dict[str, Any]]:
         at = one.answered
         for call in one.calls:
             at += call.seconds
-            steps.append(
-                {
-                    "at": round(at, 3),
-                    "called": call.name,
-                    "arguments": call.arguments_json,
-                    "status": call.status,
-                    "result": call.text,
-                    "problem": call.problem,
-                    "seconds": round(call.seconds, 3),
-                }
-            )
+            steps.append({"at": round(at, 3), "called": call.name, **outcome_record(call)})
     return steps
+
+
+def outcome_record(outcome: ToolOutcome) -> dict[str, Any]:
+    """How a call was made and what came of it, for `--json`."""
+    return {
+        "arguments": outcome.arguments_json,
+        "status": outcome.status,
+        "result": outcome.text,
+        "problem": outcome.problem,
+        "seconds": round(outcome.seconds, 3),
+    }
 
 
 def trace_lines(rounds: Sequence[Round]) -> Iterator[str]:

@@ -38,16 +38,7 @@ def call(
         runner = ToolRunner(chosen, SECONDS if seconds is None else seconds, confirm=tool_options.asking(steps))
         outcome = runner.run(ToolCallRequest(name, arguments))
     if json:
-        print_json(
-            {
-                "name": outcome.name,
-                "arguments": outcome.arguments_json,
-                "status": outcome.status,
-                "result": outcome.text,
-                "problem": outcome.problem,
-                "seconds": round(outcome.seconds, 3),
-            }
-        )
+        print_json({"name": outcome.name, **tool_options.outcome_record(outcome)})
     else:
         for line in outcome.text.splitlines():
             tell(line)
