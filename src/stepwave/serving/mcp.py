@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from stepwave.serving.access import check_access
 from stepwave.serving.config import ServerConfig
 from stepwave.serving.errors import ApiError
+from stepwave.serving.listening import TellingServer
 
 PATH: Final = "/mcp"
 _GRACE_SECONDS: Final = 3
@@ -36,17 +37,8 @@ async def serve_mcp(
     await _Server(settings, started).serve(sockets=[listening])
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn, which tells when it listens, and takes a signal for a wish to stop that is then fulfilled."""
-
-    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._told = started
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if not self.should_exit:
-            self._told()
+class _Server(TellingServer):
+    """Takes a signal for a wish to stop that is then fulfilled."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.force_exit, self.should_exit = self.should_exit, True

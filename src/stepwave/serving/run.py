@@ -11,6 +11,7 @@ from types import FrameType
 import uvicorn
 
 from stepwave.serving.app import build_app
+from stepwave.serving.listening import TellingServer
 from stepwave.serving.realtime.registry import Registry
 from stepwave.serving.service import Service
 
@@ -44,7 +45,7 @@ def build_server(service: Service, started: Callable[[], None] | None = None) ->
     return StoppableServer(config, service, app.state.registry, started)
 
 
-class StoppableServer(uvicorn.Server):
+class StoppableServer(TellingServer):
     """Uvicorn, which stops when the answers under way are told, or `drain_seconds` are over."""
 
     def __init__(
@@ -54,10 +55,9 @@ class StoppableServer(uvicorn.Server):
         registry: Registry,
         started: Callable[[], None] | None = None,
     ) -> None:
-        super().__init__(config)
+        super().__init__(config, started)
         self._service = service
         self._registry = registry
-        self._started = started
         self._loop: asyncio.AbstractEventLoop | None = None
         self._draining: asyncio.Task[None] | None = None
 
@@ -65,8 +65,6 @@ class StoppableServer(uvicorn.Server):
         """Begin to listen, then tell so."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
-        if self._started is not None and not self.should_exit:
-            self._started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal came."""
