@@ -107,7 +107,7 @@ class ToolRunner:
         result, status, problem = self._run(request, any(outcome.untrusted for outcome in read))
         seconds = time.perf_counter() - started
         voice = result if isinstance(result, VoiceFound) else None
-        text = self._bounded(_written(result))
+        text = self._bounded(result if isinstance(result, str) else _written(result.text))
         # A tool that failed may quote strangers, too.
         untrusted = status in ("done", "failed") and (voice is not None or self._tools[request.name].untrusted)
         return ToolOutcome(request.name, request.arguments_json, text, seconds, status, problem, voice, untrusted)
@@ -229,8 +229,6 @@ def _written(result: object) -> str:
     """A tool's result as text that is not empty."""
     if result is None:
         return "Done."
-    if isinstance(result, VoiceFound):
-        result = result.text
     text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False, default=str)
     return text if text.strip() else "The tool found nothing."
 

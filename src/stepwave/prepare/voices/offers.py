@@ -5,20 +5,19 @@ Whatever a list says, only sounds inside one folder are read: that of the list, 
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import soundfile
-
 from stepwave.data.addresses import is_remote
 from stepwave.data.manifests import MANIFEST, clip_bytes, read_clip, read_manifest
 from stepwave.data.records import Clip, Record, Turn
 from stepwave.facts.errors import AudioNotFoundError, AudioTooLongError, DataError
 from stepwave.prepare.ingest.tables import read_table
+from stepwave.prepare.pipeline.parts import encode
+from stepwave.prepare.pipeline.steps import Sound
 from stepwave.prepare.voices.describing import describe_measured
 from stepwave.tools.voices.entries import ENDINGS, TOLD
 from stepwave.tools.voices.exporting import TABLE
@@ -146,7 +145,4 @@ def _read_clip(clip: Clip, inside: Path) -> bytes:
         return clip_bytes(clip)
     if not clip.start and not clip.seconds:
         return _read(Path(clip.file), inside)
-    samples, rate = read_clip(clip, None)
-    encoded = io.BytesIO()
-    soundfile.write(encoded, samples, rate, "PCM_16", format="FLAC")
-    return encoded.getvalue()
+    return encode(Sound(*read_clip(clip, None)), "flac")

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from stepwave.checkpoints.locate import nano_folders
+
 FOLDER: Final = "voices"
 FILE: Final = "voices.sqlite"
 """The store of a library that needs no database."""
@@ -26,8 +28,8 @@ def own_folder() -> Path:
 
 def demo_folder() -> Path | None:
     """The library that comes with the project, beside nano; None outside a checkout of the repository."""
-    for folder in (Path(__file__).resolve().parents[4] / "models" / FOLDER, Path.cwd() / "models" / FOLDER):
-        if holds_library(folder):
+    for nano in nano_folders():
+        if holds_library(folder := nano.with_name(FOLDER)):
             return folder
     return None
 

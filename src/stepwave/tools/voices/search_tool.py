@@ -96,6 +96,6 @@ def _what_there_is(libraries: Sequence[VoiceLibrary]) -> str:
 
 
 def _default_libraries() -> Sequence[VoiceLibrary]:
-    from stepwave.tools.voices.opening import open_libraries
+    from stepwave.tools.voices.opening import open_to_read
 
-    return open_libraries()
+    return open_to_read()
