@@ -166,8 +166,7 @@ class Session:
         Raises ServiceError while answering where a server has the language model and fails. What it said by then is the
         answer; where that is nothing, the question waits for the next answer.
         """
-        if self._answering:
-            raise ConfigError("the session is still answering; take or close the last answer's events first")
+        self._check_idle()
         if max_seconds is not None and max_seconds <= 0:
             raise ConfigError(f"max_seconds is {max_seconds:g}; wanted more than 0")
         new = [*self._waiting]
@@ -189,8 +188,7 @@ class Session:
 
         Without it that happens when the last reference goes, and where references go in circles, much later.
         """
-        if self._answering:
-            raise ConfigError("the session is still answering; take or close the last answer's events first")
+        self._check_idle()
         self._context = self._engine.context(capacity=1)
         self._waiting, self._question, self._exchanges = [], (), []
         self._answer_start, self._head, self._turns, self._voice = None, 0, 0, None
@@ -207,8 +205,7 @@ class Session:
 
         Raises ConfigError while answering, and where the history was shortened or changed since.
         """
-        if self._answering:
-            raise ConfigError("the session is still answering; take or close the last answer's events first")
+        self._check_idle()
         if tuple(self._exchanges[: len(mark.exchanges)]) != mark.exchanges or len(self._context) < mark.length:
             raise ConfigError("the history was changed since; go back only over what was added to it")
         self._context.rewind(mark.length)
@@ -266,8 +263,7 @@ class Session:
         and where there is no room for `instead`; then nothing is changed.
         """
         ids, longer = self._context.ids, len(instead) - (end - start)
-        if self._answering:
-            raise ConfigError("the session is still answering; take or close the last answer's events first")
+        self._check_idle()
         if not self._head <= start <= end <= len(ids):
             raise ConfigError(f"got places {start} to {end}; wanted some from {self._head} to {len(ids)}, in order")
         mark = self._engine.tokenizer.special.audio_start
@@ -297,8 +293,7 @@ class Session:
         System prompt and tools stay. What stays is read anew, from what was encoded of its sound: it costs a
         computation over its positions. Raises ConfigError while answering.
         """
-        if self._answering:
-            raise ConfigError("the session is still answering; take or close the last answer's events first")
+        self._check_idle()
         ids = self._context.ids
         kept = [one for one in self._exchanges if len(ids) - one.start + self._head <= keep]
         forgotten = len(self._exchanges) - len(kept)
@@ -311,6 +306,10 @@ class Session:
             self._exchanges = [Exchange(one.start - shift, one.pieces) for one in kept]
             self._answer_start = self._answer_start - shift if self._answer_start is not None and kept else None
         return forgotten
+
+    def _check_idle(self) -> None:
+        if self._answering:
+            raise ConfigError("the session is still answering; take or close the last answer's events first")
 
     def _part(self, question: Recording | TextPart) -> AudioPart | TextPart:
         if isinstance(question, TextPart):

@@ -99,6 +99,7 @@ class Answer:
             async for event in events:
                 called = called or (isinstance(event, ToolCallRequest) and self.is_theirs(event))
                 if isinstance(event, Answered):
+                    # Without the clip of a voice that was found: kept answers are ids, and its places would lack sound.
                     self._results.append(event.told)
                 if isinstance(event, Finished):
                     heard = self._prompt.count(special.audio_patch)
