@@ -19,6 +19,7 @@ from stepwave.checkpoints.ctranslate2 import read_whisper
 from stepwave.data.clips import SpokenClip, read_spoken_clips, readings, tokenised_folders
 from stepwave.data.held_out import read_held_out
 from stepwave.data.multi_store import MultiStore
+from stepwave.facts.errors import ConfigError
 from stepwave.models.adaptor import NANO_ADAPTOR, Adaptor
 from stepwave.models.discriminators import Discriminators
 from stepwave.models.flow import FlowMatching
@@ -26,7 +27,6 @@ from stepwave.models.flow_config import FlowConfig
 from stepwave.models.nano_speech_tokenizer import NanoSpeechTokenizer, NanoSpeechTokenizerConfig
 from stepwave.models.vocoder import Vocoder, VocoderConfig
 from stepwave.models.whisper_decoder import WhisperDecoder, WhisperDecoderConfig
-from stepwave.prepare.corpus import ASSISTANT
 from stepwave.prepare.nano import MIXES
 from stepwave.training.config import OptimiserConfig, TrainConfig
 from stepwave.training.experiment import Experiment
@@ -36,7 +36,7 @@ from stepwave.training.parts.adaptor import AdaptorAlignment, AlignmentItem
 from stepwave.training.parts.flow import FlowTraining
 from stepwave.training.parts.speech_tokenizer import SpeechTokenizerTraining, TokenizerItem, TokenizerPlan
 from stepwave.training.parts.spelling import spell
-from stepwave.training.parts.start import is_stored, load_stored
+from stepwave.training.parts.start import is_stored, load_stored, start_speaker_projection
 from stepwave.training.parts.vocoder import VocoderPlan, VocoderTraining
 from stepwave.training.run import Run
 
@@ -48,6 +48,12 @@ VALIDATED_SOUNDS: Final = 8
 """Of which the vocoder speaks so many."""
 LIBRISPEECH, LJSPEECH = "librispeech-251/", "ljspeech-32/"
 """What the voices of the held-out people begin with."""
+OTHERS: Final = ("librispeech-251", "kokoro")
+"""Whose voices flow matching shall take on, beside the assistant's."""
+IMITATED_CODES: Final = 88
+"""Codes of a stretch from which voices are learnt: 3.5 s, more than which says little more of a voice."""
+OTHERS_MORE: Final = 2
+"""How much more often than the assistant's clips theirs are drawn: there are a third as many."""
 
 
 def nano_vocoder(folder: Path, device: str, start: Path | None = STORED) -> Run:
@@ -94,7 +100,10 @@ def nano_adaptor(folder: Path, device: str, start: Path | None = STORED) -> Run:
 
 
 def nano_flow(folder: Path, device: str, start: Path | None = STORED) -> Run:
-    """Flow matching from codes to mel on all human-sounding voices; the report's is CosyVoice 2's, far larger."""
+    """Flow matching from codes to mel in any voice; the report's is CosyVoice 2's, far larger.
+
+    It learns voices from clips made in several of them, where `stepwave prepare nano --step voices` has made any.
+    """
     again = is_stored(start, "flow")
     config = TrainConfig(
         "nano_flow",
@@ -104,6 +113,22 @@ def nano_flow(folder: Path, device: str, start: Path | None = STORED) -> Run:
         log_every=25,
     )
     return Run(config, partial(_flow, folder, start if again else None))
+
+
+def nano_flow_voices(folder: Path, device: str, start: Path | None = STORED) -> Run:
+    """The same from a stored one that does not listen to whose voice it is told: that part of it starts anew."""
+    if not is_stored(start, "flow"):
+        raise ConfigError(f"nano_flow_voices goes on from a flow matching, and {start} holds none; run nano_flow")
+    config = TrainConfig(
+        "nano_flow_voices",
+        steps=5_000,
+        optimisers={"flow": OptimiserConfig(1e-3, warmup_steps=100)},
+        precision="bfloat16",
+        log_every=25,
+        save_every=250,
+        validate_every=500,
+    )
+    return Run(config, partial(_flow, folder, start, listens=False))
 
 
 def _vocoder(folder: Path, start: Path | None, plan: VocoderPlan) -> Experiment:
@@ -167,17 +192,21 @@ def _adaptor(folder: Path, start: Path | None) -> Experiment:
     )
 
 
-def _flow(folder: Path, start: Path | None) -> Experiment:
+def _flow(folder: Path, start: Path | None, listens: bool = True) -> Experiment:
     flow = FlowMatching(FlowConfig.nano())
+    store = _store(folder, "codes", "tokens", "voices")
     if start is not None:
         load_stored(flow, start, "flow")
     else:
         start_code_embeddings(flow, torch.Generator().manual_seed(0))
-    clips = [one for one in _clips(folder) if one.fit_to_imitate]
-    heard = _trained_on(clips)
-    # The assistant's voice is what nano says; it is drawn twice as often.
-    heard += [one for one in heard if one.voice == ASSISTANT]
-    return FlowTraining(flow, heard, _checks(clips, LIBRISPEECH)[:CHECKED_CLIPS], _store(folder, "codes", "tokens"))
+    if start is None or not listens:
+        start_speaker_projection(flow, [store[name] for name in store if name.endswith(".speaker")])
+    clips = _clips(folder)
+    # Rule-based voices are no one's wish for a voice of nano's own, but a clip of one can be what somebody looks for.
+    heard = [one for one in _trained_on(clips) if one.fit_to_imitate or f"{one.id}+1.codes" in store]
+    # About as many clips of others as of the assistant.
+    heard += [one for one in heard if one.voice.split("/")[0] in OTHERS for _ in range(OTHERS_MORE)]
+    return FlowTraining(flow, heard, _checks(clips, LIBRISPEECH)[:CHECKED_CLIPS], store, crop=IMITATED_CODES)
 
 
 def _clips(folder: Path) -> list[SpokenClip]:

@@ -10,6 +10,7 @@ import pytest
 
 from stepwave.facts.errors import ConfigError
 from stepwave.prepare.nano import STEPS, NanoPreparation
+from stepwave.prepare.revoice import Revoice
 from stepwave.prepare.tokenise import Tokenise
 
 
@@ -31,6 +32,8 @@ def test_stages_are_named_by_their_folders(preparation: NanoPreparation) -> None
     assert {"corpus/sounds", "corpus/sentences-scripts", "corpus/scenes"} <= set(names["corpus"])
     assert names["checks"] == ["checks/ljspeech-32", "checks/ljspeech-32-tokens", "checks/ljspeech-32-pitch"]
     assert {"tokens/sentences", "tokens/scenes", "tokens/tools"} <= set(names["tokens"])
+    assert {"voices/librispeech-251-tasks", "voices/voices-human"} < set(names["voices"])
+    assert all(name.replace("voices/", "corpus/", 1) in names["corpus"] for name in names["voices"])
     for step in ("tokens", "pitch", "augmented", "codes"):
         final = {name.removeprefix(f"{step}/") for name in names[step]}
         assert final < {name.removeprefix("corpus/") for name in names["corpus"]}
@@ -46,6 +49,7 @@ def test_each_step_computes_its_own_of_the_corpus(preparation: NanoPreparation) 
     )
     assert steps(preparation, "pitch")["pitch/readings"] == Tokenise(corpus / "readings", model, ("pitch",), batch=4)
     assert steps(preparation, "codes")["codes/readings"] == Tokenise(corpus / "readings", model, ("codes",), batch=4)
+    assert steps(preparation, "voices")["voices/readings"] == Revoice(corpus / "readings", model)
     augmented = steps(preparation, "augmented")
     assert augmented["augmented/sentences"].augment == 1
     assert augmented["augmented/librispeech-251-tasks"].augment == 6

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from stepwave.data.clips import SpokenClip
 from stepwave.data.multi_store import MultiStore
@@ -30,11 +31,17 @@ from stepwave.training.language.speech_start import (
 from stepwave.training.parts.adaptor import AdaptorAlignment, AlignmentItem, edit_distance, scale_loss
 from stepwave.training.parts.flow import FlowTraining
 from stepwave.training.parts.speech_tokenizer import SpeechTokenizerTraining, TokenizerItem, TokenizerPlan
+from stepwave.training.parts.start import start_speaker_projection
 from stepwave.training.parts.vocoder import VocoderPlan, VocoderTraining
 
 WIDTH = 16
 CLIPS = {"one": 30, "two": 42, "three": 36}
 TEXTS = {"one": "a river", "two": "the calm speaker", "three": "please listen"}
+
+SMALL_FLOW = replace(
+    FlowConfig.nano(), speaker_size=6, encoder_width=16, encoder_heads=2, encoder_hidden=24, encoder_blocks=1,
+    encoder_up_blocks=1, width=16, depth=1, heads=2, head_size=8,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -231,17 +238,79 @@ def test_clips_without_what_a_part_learns_from_are_told_of(material: Path) -> No
 
 def test_flow_matching_learns(material: Path) -> None:
     torch.manual_seed(0)
-    small = replace(
-        FlowConfig.nano(), speaker_size=6, encoder_width=16, encoder_heads=2, encoder_hidden=24, encoder_blocks=1,
-        encoder_up_blocks=1, width=16, depth=1, heads=2, head_size=8,
-    )  # fmt: skip
     clips = spoken(material)
-    experiment = FlowTraining(FlowMatching(small), clips, clips, stored(material, "codes", "speakers"), batch=2)
+    experiment = FlowTraining(FlowMatching(SMALL_FLOW), clips, clips, stored(material, "codes", "speakers"), batch=2)
     batch = experiment.batch(0)
     assert batch.mel.shape[1] == 2 * batch.codes.shape[1]
     assert fell(losses_of(experiment, 80, 1e-2), 0.5)
     with torch.no_grad():
-        assert set(experiment.validate()) == {"velocity", "encoder"}
+        told = experiment.validate()
+    assert set(told) == {"velocity", "encoder", "voice, told", "voice, of codes"}
+
+
+def test_validation_tells_whose_voice_flow_matching_makes(material: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flow, clips = FlowMatching(SMALL_FLOW), spoken(material)
+    experiment = FlowTraining(flow, clips, clips, stored(material, "codes", "speakers"))
+    mels = {clip.id: experiment.mels[clip.clip].float() for clip in clips}
+
+    def parrot(codes: Tensor, prompt_codes: None, prompt_mel: None, speaker: Tensor) -> Tensor:
+        """Says everything as the speaker it is told would, whatever the codes."""
+        name = next(name for name in CLIPS if torch.equal(experiment.store[f"{name}.speaker"].float(), speaker[0]))
+        return mels[name].T[None]
+
+    monkeypatch.setattr(flow, "generate", parrot)
+    with torch.no_grad():
+        told = experiment.validate()
+    assert told["voice, told"] < 0.05 < 1 < told["voice, of codes"]
+
+
+def test_flow_matching_takes_codes_of_one_voice_and_sound_of_another(material: Path, tmp_path: Path) -> None:
+    made = {"one+1": 2, "one+2": 3}
+    with StoreWriter(tmp_path / "voices") as writer:
+        for name, value in made.items():
+            writer.add(f"{name}.codes", torch.full((30,), value, dtype=torch.int16))
+            writer.add(f"{name}.mel", torch.full((60, 80), float(value)))
+            writer.add(f"{name}.speaker", torch.full((6,), float(value)))
+    clips = [clip for clip in spoken(material) if clip.id == "one"]
+    store = MultiStore([material / "codes", material / "speakers", tmp_path / "voices"])
+    flow = FlowMatching(replace(FlowConfig.nano(), speaker_size=6, encoder_blocks=1, encoder_up_blocks=1, depth=1))
+    batch = FlowTraining(flow, clips, [], store, batch=64).batch(0)
+    own = batch.codes.float().std(1) > 0
+    made_in = torch.where(batch.mel.std((1, 2)) > 0.01, 0.0, batch.mel.mean((1, 2)))
+    # the mel and the speaker vector are of one voice, and so are the codes of a prompt
+    for value in made.values():
+        assert (batch.speaker[made_in == value] == value).all()
+        assert (batch.own_codes[made_in == value] == value).all()
+    # half in the clip's own voice, and in every voice with codes of every voice
+    assert 0.3 < (made_in == 0).float().mean() < 0.7
+    pairs = {
+        (float(voice), 0 if of_own else int(code))
+        for voice, of_own, code in zip(made_in, own, batch.codes[:, 0], strict=True)
+    }
+    assert pairs == {(voice, code) for voice in (0.0, 2.0, 3.0) for code in (0, 2, 3)}
+
+
+def test_speakers_are_far_apart_for_flow_matching_from_the_start() -> None:
+    generator = torch.Generator().manual_seed(0)
+    flow = FlowMatching(replace(FlowConfig.nano(), encoder_blocks=1, encoder_up_blocks=1, depth=1))
+    common = torch.rand(256, generator=generator)
+    vectors = [common + 0.05 * torch.randn(256, generator=generator) for _ in range(300)]
+    before = flow.project_speaker(torch.stack(vectors))
+    start_speaker_projection(flow, vectors)
+    told = flow.project_speaker(torch.stack(vectors))[:, 0]
+    assert before.std(0).max() < 0.05
+    assert told.mean(0).abs().max() < 1e-3
+    assert told.std(0).min() > 0.5
+    assert told.std(0).max() <= 1.01
+
+
+def test_few_speakers_fill_the_projection_as_far_as_they_go() -> None:
+    flow = FlowMatching(replace(FlowConfig.nano(), speaker_size=6, encoder_blocks=1, encoder_up_blocks=1, depth=1))
+    vectors = list(torch.randn(10, 6, generator=torch.Generator().manual_seed(0)))
+    start_speaker_projection(flow, vectors)
+    told = flow.project_speaker(torch.stack(vectors))[:, 0]
+    assert (told[:, :5].std(0) > 0.5).all()
+    assert (told[:, 6:] == 0).all()
 
 
 def test_codes_that_share_digits_start_alike_for_flow_matching() -> None:

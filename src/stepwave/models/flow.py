@@ -230,6 +230,7 @@ class FlowMatching(nn.Module):
         lengths: Tensor,
         generator: torch.Generator | None = None,
         *,
+        prompt_codes: Tensor | None = None,
         prompt_weight: float = 0.1,
     ) -> tuple[Tensor, Tensor]:
         """Mean squared errors over valid frames, two scalars: of the velocity, and of mu taken for the mel itself.
@@ -240,6 +241,8 @@ class FlowMatching(nn.Module):
         `codes` `[b, n]`, `mel` `[b, 2n, m]`, `speaker` `[b, s]`, `lengths` `[b]` valid codes per row (at least 1). Half
         of the utterances have their first frames, up to 30 %, as prompt. These frames weigh little, `prompt_weight`:
         their mel is given, but generation lets them run along, so their velocity must not be left untrained.
+        `prompt_codes` `[b, n]` stand in for `codes` within the prompt, where a prompt's voice is another than that
+        which the codes were taken from, as it is when one recording speaks on in the voice of another.
         """
         sigma = self.config.sigma
         rows, device = codes.shape[0], codes.device
@@ -254,6 +257,8 @@ class FlowMatching(nn.Module):
         in_prompt = (place < prompts[:, None])[:, :, None]
         valid = (place < 2 * lengths[:, None])[:, :, None]
         weight = torch.where(in_prompt, prompt_weight, 1.0) * valid
+        if prompt_codes is not None:
+            codes = torch.where(place[:, ::2] < prompts[:, None], prompt_codes, codes)
         sight = self.sight(self.config.visibility, codes.shape[1], lengths=lengths, prompts=prompts, device=device)
         mu = self.encode(codes, sight, lengths=lengths)
         told = self.estimator.condition(

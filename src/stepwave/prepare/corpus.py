@@ -109,6 +109,17 @@ class NanoCorpus:
             ),
             human=library("human"),
         )
+        # For flow matching and vocoder: what many voices sound like, human and rule-based.
+        for name, count, voices in (("voices-human", 450, "human"), ("voices-light", 500, "light")):
+            yield from self._spoken(
+                name,
+                partial(
+                    Texts, read, 1, "en", {"asr": 1.0}, self._many(count), self.seed + 1, Lengths(4, 16),
+                    licence="public domain",
+                ),
+                human=library(voices),
+                tries=1,
+            )  # fmt: skip
         directions: tuple[tuple[str, Kind, Direction], ...] = (
             ("heard", "s2tt", "forward"),
             ("said", "t2st", "backward"),

@@ -6,6 +6,7 @@ checks      what is held out: a list of voices and texts, spoken questions, LJ S
 tokens      the frozen encoder's frames, speaker vectors, speech tokens where the model can make them, in `tokens/NAME`
 pitch       fundamental frequency, for the vocoder, in `pitch/NAME`
 augmented   frames of what is heard, as if heard in other places, in `augmented/NAME`
+voices      what flow matching learns to imitate from: clips in several voices (see `revoice`), in `voices/NAME`
 codes       speech tokens anew, once the speech tokenizer has been trained further, in `codes/NAME`
 """
 
@@ -21,16 +22,19 @@ from stepwave.facts.errors import ConfigError
 from stepwave.prepare.checks import checked_questions, list_held_out, speak_questions
 from stepwave.prepare.corpus import NanoCorpus, Stage
 from stepwave.prepare.ingest.step import Ingest
+from stepwave.prepare.revoice import Revoice
 from stepwave.prepare.starting_points import StartingPoints, fetch_starting_points
 from stepwave.prepare.tokenise import Asked, Tokenise
 
 Say = Callable[[str], None]
 
-STEPS: Final = ("starting", "corpus", "checks", "tokens", "pitch", "augmented", "codes")
-DEFAULT_STEPS: Final = STEPS[:-1]
+STEPS: Final = ("starting", "corpus", "checks", "tokens", "pitch", "augmented", "voices", "codes")
+DEFAULT_STEPS: Final = STEPS[:-2]
 
 PEOPLE: Final = ("librispeech-251-tasks", "asterisk-en-tasks")
 """Recordings of people."""
+REVOICED: Final = ("librispeech-251-tasks", "readings", "voices-human", "voices-light")
+"""What is made in other voices as well: many speakers, and the assistant, in whose codes nano answers."""
 MIXES: Final = ("captions", "people-captions", "scenes")
 """Where speech, if any, is mixed with other sounds."""
 CHECKED_CORPUS: Final = "ljspeech-32"
@@ -85,6 +89,11 @@ class NanoPreparation:
                 yield replace(stage, name=f"corpus/{stage.name}")
         elif step == "checks":
             yield from self._checks()
+        elif step == "voices":
+            for name in REVOICED:
+                yield Stage(
+                    f"voices/{name}", partial(Revoice, self.folder / "corpus" / name, self.model, seed=self.seed)
+                )
         elif step in ("tokens", "pitch", "augmented", "codes"):
             for stage in self._corpus.stages():
                 if stage.final and stage.name != "sounds":

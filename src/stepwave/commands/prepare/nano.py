@@ -14,8 +14,8 @@ def nano(
     step: Annotated[
         list[str] | None,
         typer.Option(
-            help="Run only this step: starting, corpus, checks, tokens, pitch, augmented or codes; may be given "
-            "several times. Without it: all but codes."
+            help="Run only this step: starting, corpus, checks, tokens, pitch, augmented, voices or codes; may be "
+            "given several times. Without it: all but voices and codes."
         ),
     ] = None,
     data: Annotated[Path, typer.Option(help="Folder of real speech, sounds and texts.")] = Path("../shared/data"),

@@ -3,15 +3,22 @@
 The speech language model's start, which may stand on runs, is in `language.starting`.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from stepwave.checkpoints.layouts import load_modules, open_layout
 from stepwave.checkpoints.reader import Placement
 from stepwave.facts.errors import CheckpointShapeError
+from stepwave.models.flow import FlowMatching
 from stepwave.models.nano_speech_tokenizer import TRAINING_PREFIX
+
+FAINTEST: Final = 0.01
+"""Directions in which speakers vary less than this share of the widest one's variance are not brought to full size."""
 
 
 def is_stored(model: Path | None, part: str) -> bool:
@@ -40,3 +47,26 @@ def load_stored(module: nn.Module, model: Path, part: str) -> None:
     if missing or strange.unexpected_keys:
         name = [*missing, *strange.unexpected_keys][0]
         raise CheckpointShapeError(f"the {part} in {model} and the one to train differ in {name}; start from nothing")
+
+
+@torch.no_grad()
+def start_speaker_projection(flow: FlowMatching, vectors: Iterable[Tensor]) -> None:
+    """Let flow matching's projection of speaker vectors spread out `vectors` `[s]`: their main directions, at size 1.
+
+    The transformer begins by not looking at it.
+
+    Embeddings of speakers have length 1 and much in common: by a usual start two of them are told apart by a hundredth
+    of what a mel is, and training goes by without them.
+    """
+    told = F.normalize(torch.stack([vector.float() for vector in vectors]), dim=1)
+    layer = flow.spk_embed_affine_layer
+    mean = told.mean(0)
+    _, sizes, directions = torch.linalg.svd(told - mean, full_matrices=False)
+    variances = sizes.square() / len(told)
+    scaled = directions / (variances + FAINTEST * variances[0]).sqrt()[:, None]
+    layer.weight.zero_()
+    layer.weight[: len(scaled)] = scaled[: len(layer.weight)]
+    layer.bias.copy_(-layer.weight @ mean)
+    bands = flow.config.mel_bands
+    # the input projection reads the point on the path, mu, the speaker and the prompt, in this order
+    flow.estimator.in_proj.weight[:, 2 * bands : 3 * bands].zero_()
