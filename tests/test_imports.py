@@ -29,6 +29,16 @@ ROOMS = (
     "vllm",
     "commands",
 )
+INNER_ROOMS = {
+    "evaluation": {
+        "material": (),
+        "subjects": (),
+        "scoring": (),
+        "reporting": (),
+        "suites": ("material", "scoring"),
+    },
+}
+"""Rooms inside a room, and which of the others each may import; what lies beside them may be imported by all."""
 PACKAGE = Path(stepwave.__file__).parent
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
@@ -70,6 +80,30 @@ def test_every_module_lies_in_a_known_room() -> None:
 @pytest.mark.parametrize("module", MODULES, ids=str)
 def test_a_room_imports_only_rooms_before_it(module: Path) -> None:
     assert wrong_imports((PACKAGE / module).read_text(encoding="utf-8"), module) == []
+
+
+def wrong_inner_imports(source: str, module: Path) -> list[str]:
+    """Names that a module in a room inside a room may not import from the rooms beside it."""
+    room, inner = module.parts[:2] if len(module.parts) > 2 else ("", "")
+    rooms = INNER_ROOMS.get(room, {})
+    if inner not in rooms:
+        return []
+    allowed = {inner, *rooms[inner]}
+    names = (name.split(".") for name in imported_names(source, ("stepwave", *module.parent.parts)))
+    return [".".join(name) for name in names if name[:2] == ["stepwave", room] and name[2] in set(rooms) - allowed]
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if len(module.parts) > 2], ids=str)
+def test_inner_rooms_keep_to_themselves(module: Path) -> None:
+    assert wrong_inner_imports((PACKAGE / module).read_text(encoding="utf-8"), module) == []
+
+
+def test_the_inner_guard_sees_a_wrong_import() -> None:
+    source = "from stepwave.evaluation.answers import Item\nfrom stepwave.evaluation.subjects.own import revision"
+    assert wrong_inner_imports(source, Path("evaluation/scoring/measures.py")) == [
+        "stepwave.evaluation.subjects.own.revision"
+    ]
+    assert wrong_inner_imports(source, Path("evaluation/subjects/other.py")) == []
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from stepwave.evaluation.answers import Item, Produced
+from stepwave.evaluation.declaration import Check, Places, Suite
 from stepwave.evaluation.figures import Measure, Target
-from stepwave.evaluation.measures import read_back, transcript
-from stepwave.evaluation.suites import Check, Places, Suite
+from stepwave.evaluation.scoring.measures import read_back, transcript
 from stepwave.facts.errors import CheckpointIncompleteError
 from stepwave.facts.events import AudioDelta, Event, Finished, SpeechDelta, TextDelta
 from stepwave.signal.files import write_audio

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from stepwave.commands.main import run
-from stepwave.evaluation import packages, report
-from stepwave.evaluation.listener import Listener
+from stepwave.evaluation import packages
+from stepwave.evaluation.reporting import report
+from stepwave.evaluation.scoring.listener import Listener
 from stepwave.prepare import transcribers
 
 

@@ -11,13 +11,12 @@ import pytest
 from rich.console import Console
 
 from stepwave.evaluation import evaluate as room
-from stepwave.evaluation import report as report_module
+from stepwave.evaluation.declaration import Places, Suite
 from stepwave.evaluation.evaluate import Plan, evaluate, score_again
-from stepwave.evaluation.listener import Listener
-from stepwave.evaluation.report import print_report
-from stepwave.evaluation.suites import Places, Suite
+from stepwave.evaluation.reporting import report as report_module
+from stepwave.evaluation.reporting.report import print_report
+from stepwave.evaluation.scoring.listener import Listener
 from stepwave.facts.errors import ConfigError
-from stepwave.facts.registry import Registry
 
 Listeners = Callable[[dict[int, str]], Listener]
 
@@ -89,9 +88,7 @@ def test_a_failure_alone_misses_the_target(plan: Plan, model: Any, listener_of: 
 def test_scoring_again_needs_neither_model_nor_material_nor_listening(
     plan: Plan, model: Any, ears: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recording: str
 ) -> None:
-    registry: Registry[Suite] = Registry("suite")
-    registry.register("small", plan.suite)
-    monkeypatch.setattr(room, "SUITES", registry)
+    monkeypatch.setattr(room, "find_suite", {"small": plan.suite}.__getitem__)
     model.texts = ["hello bear"]
     first = evaluate(plan, model, ears, tmp_path / "run", silent)
     moved = tmp_path / "moved"

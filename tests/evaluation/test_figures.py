@@ -6,7 +6,7 @@ import pytest
 
 from stepwave.evaluation.answers import Answer, AnswerFile, Item, UnscorableError
 from stepwave.evaluation.figures import Evidence, Measure, Score, Target, apply
-from stepwave.evaluation.listener import Listener
+from stepwave.evaluation.scoring.listener import Listener
 
 Answers = Callable[..., list[Answer]]
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from stepwave.evaluation.answers import Item
+from stepwave.evaluation.declaration import Check, Places
 from stepwave.evaluation.runner import run_check, stored_answers
-from stepwave.evaluation.suites import Check, Places
 from stepwave.facts.errors import CheckpointIncompleteError
 
 

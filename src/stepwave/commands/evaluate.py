@@ -41,19 +41,19 @@ def evaluate(
 
     Example: stepwave evaluate nano_quick --only speech
     """
-    from stepwave.evaluation import nano_quick, voice_switching  # noqa: F401  (declare the suites)
+    from stepwave.evaluation.catalogue import find_suite, suite_names
+    from stepwave.evaluation.declaration import Places
     from stepwave.evaluation.evaluate import Plan, score_again
     from stepwave.evaluation.evaluate import evaluate as run_suite
-    from stepwave.evaluation.model_under_test import ModelUnderTest
     from stepwave.evaluation.packages import check_packages
     from stepwave.evaluation.progress import ConsoleProgress
-    from stepwave.evaluation.report import print_report
-    from stepwave.evaluation.suites import SUITES, Places
-    from stepwave.evaluation.voice_ear import VoiceEar
+    from stepwave.evaluation.reporting.report import print_report
+    from stepwave.evaluation.scoring.voice_ear import VoiceEar
+    from stepwave.evaluation.subjects.own import ModelUnderTest
     from stepwave.prepare.transcribers import WhisperTranscriber
 
     if suite == "list":
-        for known in SUITES.values():
+        for known in map(find_suite, suite_names()):
             typer.echo(f"{known.name:12} {known.summary}: {', '.join(check.name for check in known.checks)}")
         return
     check_packages()
@@ -63,7 +63,7 @@ def evaluate(
             folder = score
             report = score_again(folder, ear, progress, voices)
         else:
-            plan = Plan(SUITES[suite], Places(data, checks), only, limit, seed)
+            plan = Plan(find_suite(suite), Places(data, checks), only, limit, seed)
             subject = ModelUnderTest(model, device, threads)
             folder = output or Path("runs") / "evaluation" / f"{suite}-{subject.revision}"
             report = run_suite(plan, subject, ear, folder, progress, voices)

@@ -15,13 +15,14 @@ from typing import Any, Final
 
 from stepwave.checkpoints.environment import environment
 from stepwave.evaluation.answers import Answer, AnswerFile, make_folder
+from stepwave.evaluation.catalogue import find_suite
+from stepwave.evaluation.declaration import Check, Places, Suite
 from stepwave.evaluation.figures import Evidence, Figure, ScoredItem, apply
-from stepwave.evaluation.listener import Listener, RememberingListener
-from stepwave.evaluation.report import Report, write_report
+from stepwave.evaluation.reporting.report import Report, write_report
 from stepwave.evaluation.runner import run_check, stored_answers, unanswered
+from stepwave.evaluation.scoring.listener import Listener, RememberingListener
+from stepwave.evaluation.scoring.voice_ear import VoiceEar
 from stepwave.evaluation.subject import Subject
-from stepwave.evaluation.suites import SUITES, Check, Places, Suite
-from stepwave.evaluation.voice_ear import VoiceEar
 from stepwave.facts.errors import ConfigError, OutputError, StepwaveError
 from stepwave.signal.atomic import replace_file
 
@@ -96,7 +97,7 @@ def score_again(folder: Path, listener: Listener, progress: Progress, voices: Vo
     facts = _facts(folder)
     if facts is None:
         raise ConfigError(f"{folder} holds no run ({RUN_FILE} is missing); name the folder that a run was stored in")
-    suite = SUITES[facts["suite"]]
+    suite = find_suite(facts["suite"])
     answered = {check.name: stored_answers(check, folder) for check in suite.checks}
     return _scored(suite, answered, {}, listener, folder, facts, progress, voices)
 

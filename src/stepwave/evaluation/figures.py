@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from stepwave.evaluation.answers import Answer, AnswerFile, UnscorableError
-from stepwave.evaluation.listener import Listener
-from stepwave.evaluation.metrics import Interval, median_interval, ratio, ratio_interval
-from stepwave.evaluation.voice_ear import VoiceEar
+from stepwave.evaluation.scoring.listener import Listener
+from stepwave.evaluation.scoring.metrics import Interval, median_interval, ratio, ratio_interval
+from stepwave.evaluation.scoring.voice_ear import VoiceEar
 from stepwave.facts.errors import AudioError
 from stepwave.facts.rates import INPUT_SAMPLE_RATE
 from stepwave.signal.files import read_audio

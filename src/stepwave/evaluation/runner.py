@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from stepwave.evaluation.answers import Answer, AnswerFile, Item
+from stepwave.evaluation.declaration import Check
 from stepwave.evaluation.subject import Subject
-from stepwave.evaluation.suites import Check
 from stepwave.evaluation.tasks import TASKS
 from stepwave.facts.errors import OutputError, StepwaveError
 

@@ -5,20 +5,16 @@ import pytest
 from stepwave.data.held_out import read_held_out
 from stepwave.data.recordings import Recording, write_recordings
 from stepwave.data.records import Clip, Record, Turn
-from stepwave.evaluation.nano_quick import NANO_QUICK, PREPARED_SEED, questions, timed_questions
-from stepwave.evaluation.suites import SUITES, Check, Places
+from stepwave.evaluation.declaration import Check, Places
+from stepwave.evaluation.suites.nano_quick import PREPARED_SEED, SUITE, questions, timed_questions
 from stepwave.facts.errors import ConfigError
 from stepwave.prepare.checks import list_held_out
 from stepwave.prepare.dialogues import everyday_dialogues
 
 
 def names_to_items(places: Places) -> dict[str, int]:
-    chosen = [check for check in NANO_QUICK.checks if check.task not in ("reply", "timed_reply")]
+    chosen = [check for check in SUITE.checks if check.task not in ("reply", "timed_reply")]
     return {check.name: len(check.items(places)) for check in chosen}
-
-
-def test_the_suite_is_known_by_its_name() -> None:
-    assert SUITES["nano_quick"] is NANO_QUICK
 
 
 def test_material_is_what_training_never_saw(shared_data: Path, tmp_path: Path) -> None:
@@ -32,7 +28,7 @@ def test_material_is_what_training_never_saw(shared_data: Path, tmp_path: Path) 
     }
     list_held_out(shared_data, tmp_path, PREPARED_SEED)
     held_out = read_held_out(tmp_path)
-    for check in NANO_QUICK.checks:
+    for check in SUITE.checks:
         if check.task in ("transcribe", "vocode", "resynthesise", "say"):
             for item in check.items(places):
                 corpus = "librispeech-251" if "librispeech" in item.id else "ljspeech-32"
@@ -56,7 +52,7 @@ def test_questions_come_with_their_answers(tmp_path: Path) -> None:
     assert timed_questions(Places(tmp_path / "none", tmp_path)) == [first, second]
 
 
-@pytest.mark.parametrize("check", NANO_QUICK.checks, ids=lambda check: check.name)
+@pytest.mark.parametrize("check", SUITE.checks, ids=lambda check: check.name)
 def test_missing_material_says_which_option_names_it(check: Check, tmp_path: Path) -> None:
     places = Places(tmp_path / "nowhere", tmp_path / "nothing")
     with pytest.raises(ConfigError, match=r"--data|--checks"):

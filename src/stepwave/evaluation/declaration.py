@@ -3,13 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from stepwave.evaluation.answers import Item
 from stepwave.evaluation.figures import Measure
 from stepwave.evaluation.tasks import TASKS
 from stepwave.facts.errors import ConfigError
-from stepwave.facts.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,3 @@ class Suite:
             known = ", ".join(check.name for check in self.checks)
             raise ConfigError(f"the suite {self.name} has no check '{only}'; known: {known}")
         return chosen
-
-
-SUITES: Final[Registry[Suite]] = Registry("suite")
-"""Every suite that `stepwave evaluate` knows."""

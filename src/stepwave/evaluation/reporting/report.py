@@ -10,9 +10,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from stepwave.evaluation.declaration import Suite
 from stepwave.evaluation.figures import Figure, ScoredItem, Target, Unit
-from stepwave.evaluation.picture import draw
-from stepwave.evaluation.suites import Suite
+from stepwave.evaluation.reporting.picture import draw
 from stepwave.signal.atomic import replace_file
 
 NAME: Final = "report"

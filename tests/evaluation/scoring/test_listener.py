@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stepwave.evaluation.listener import Listener, RememberingListener
+from stepwave.evaluation.scoring.listener import Listener, RememberingListener
 
 
 def test_a_sound_is_listened_to_once(tmp_path: Path, listener_of: Callable[[dict[int, str]], Listener]) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stepwave.evaluation import measures
 from stepwave.evaluation.answers import Answer, AnswerFile, Arrival, Item, Produced, UnscorableError
 from stepwave.evaluation.figures import Evidence
-from stepwave.evaluation.listener import Listener
-from stepwave.evaluation.voice_ear import VoiceEar
+from stepwave.evaluation.scoring import measures
+from stepwave.evaluation.scoring.listener import Listener
+from stepwave.evaluation.scoring.voice_ear import VoiceEar
 from stepwave.signal.files import write_audio
 from stepwave.signal.resample import Samples
 

@@ -10,7 +10,7 @@ from typing import Final
 from torch import Tensor
 
 from stepwave.evaluation.answers import UnscorableError
-from stepwave.evaluation.campplus import CampPlus, read_campplus
+from stepwave.evaluation.scoring.campplus import CampPlus, read_campplus
 from stepwave.facts.rates import INPUT_SAMPLE_RATE
 from stepwave.signal.resample import Samples
 from stepwave.signal.voice_activity import trim

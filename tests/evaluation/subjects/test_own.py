@@ -7,7 +7,7 @@ import pytest
 
 from stepwave.dialogue.stepwave import Stepwave
 from stepwave.evaluation.answers import Item
-from stepwave.evaluation.model_under_test import ModelUnderTest, revision
+from stepwave.evaluation.subjects.own import ModelUnderTest, revision
 from stepwave.evaluation.tasks import TASKS
 from stepwave.facts.errors import CheckpointError, CheckpointNotFoundError
 from stepwave.signal.files import write_audio

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Final
 
-from stepwave.evaluation import measures
 from stepwave.evaluation.answers import Item
+from stepwave.evaluation.declaration import Check, Places, Suite
 from stepwave.evaluation.figures import Measure, Target
-from stepwave.evaluation.suites import SUITES, Check, Places, Suite
+from stepwave.evaluation.scoring import measures
 from stepwave.tools.voices.opening import open_libraries
 
 SENTENCES: Final = (
@@ -27,25 +27,22 @@ def library_voices(places: Places) -> list[Item]:
     ]
 
 
-VOICES: Final = SUITES.register(
+SUITE: Final = Suite(
     "voices",
-    Suite(
-        "voices",
-        "timbre switching: how near to a clip its voice comes, against the model's own voice",
-        (
-            Check(
-                "timbre",
-                "a sentence in the voice of a clip",
-                "every voice of the libraries; likeness is the cosine of CAM++ embeddings, 1 for the same voice",
-                library_voices,
-                "say_as",
-                (
-                    Measure("likeness to the clip", measures.likeness, ""),
-                    Measure("likeness of the model's own voice to the clip", measures.own_likeness, ""),
-                    Measure("how much nearer", measures.nearer, "", target=Target(0.1, "higher")),
-                    Measure("voices that came nearer", measures.is_nearer),
-                    Measure("read back, word error", measures.read_back),
-                ),
+    "timbre switching: how near to a clip its voice comes, against the model's own voice",
+    (
+        Check(
+            "timbre",
+            "a sentence in the voice of a clip",
+            "every voice of the libraries; likeness is the cosine of CAM++ embeddings, 1 for the same voice",
+            library_voices,
+            "say_as",
+            (
+                Measure("likeness to the clip", measures.likeness, ""),
+                Measure("likeness of the model's own voice to the clip", measures.own_likeness, ""),
+                Measure("how much nearer", measures.nearer, "", target=Target(0.1, "higher")),
+                Measure("voices that came nearer", measures.is_nearer),
+                Measure("read back, word error", measures.read_back),
             ),
         ),
     ),

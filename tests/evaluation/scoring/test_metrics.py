@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepwave.evaluation.metrics import (
+from stepwave.evaluation.scoring.metrics import (
     error_rate,
     error_rate_interval,
     median_interval,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stepwave.evaluation.answers import Answer, UnscorableError
 from stepwave.evaluation.figures import Evidence, Score
-from stepwave.evaluation.metrics import wideband_pesq
+from stepwave.evaluation.scoring.metrics import wideband_pesq
 from stepwave.text.word_errors import normalised, word_errors
 
 

@@ -1,8 +1,8 @@
 from pathlib import Path
 
 from stepwave.evaluation.figures import Figure, Score, ScoredItem, Target
-from stepwave.evaluation.metrics import Interval
-from stepwave.evaluation.picture import draw
+from stepwave.evaluation.reporting.picture import draw
+from stepwave.evaluation.scoring.metrics import Interval
 
 
 def test_a_picture_is_drawn_of_rates_and_times(tmp_path: Path) -> None:

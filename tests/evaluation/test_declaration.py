@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from stepwave.evaluation.suites import Check, Suite
+from stepwave.evaluation.declaration import Check, Suite
 from stepwave.facts.errors import ConfigError
 
 

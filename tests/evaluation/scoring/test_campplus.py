@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from stepwave.evaluation.answers import UnscorableError
-from stepwave.evaluation.campplus import EMBEDDING, CampPlus, read_campplus
-from stepwave.evaluation.voice_ear import VoiceEar
+from stepwave.evaluation.scoring.campplus import EMBEDDING, CampPlus, read_campplus
+from stepwave.evaluation.scoring.voice_ear import VoiceEar
 from stepwave.facts.errors import CheckpointIncompleteError, CheckpointNotFoundError
 from stepwave.signal.files import read_audio
 from stepwave.signal.resample import Samples

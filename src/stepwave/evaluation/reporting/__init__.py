@@ -1,0 +1,1 @@
+"""Figures for people: tables, Markdown, pictures, pages."""
