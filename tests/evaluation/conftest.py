@@ -1,20 +1,26 @@
-"""A model and a listener that stand in at the edges: sounds are told apart by their length, so words can be known."""
+"""A subject and a listener that stand in at the edges, with answers and mistakes that are known beforehand."""
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from stepwave.evaluation.answers import Item, Produced
+from stepwave.evaluation.answers import Produced
 from stepwave.evaluation.declaration import Check, Places, Suite
 from stepwave.evaluation.figures import Measure, Target
+from stepwave.evaluation.items import Item, Sound
+from stepwave.evaluation.question import Question
 from stepwave.evaluation.scoring.measures import read_back, transcript
+from stepwave.evaluation.scoring.parts import Parts
 from stepwave.facts.errors import CheckpointIncompleteError
-from stepwave.facts.events import AudioDelta, Event, Finished, SpeechDelta, TextDelta
 from stepwave.signal.files import write_audio
 from stepwave.signal.resample import Samples
+
+SPOKEN = ("speech", "spoken_translation", "reading")
 
 
 def tone(tenths: int, rate: int) -> Samples:
@@ -23,53 +29,73 @@ def tone(tenths: int, rate: int) -> Samples:
 
 
 @dataclass
-class FakeModel:
-    """Transcribes, says and answers what it was told to; fails where it was told to."""
+class ScriptedSubject:
+    """Answers items as it was told to; what it says aloud, `ears` hears, with mistakes where they were asked for."""
 
-    name: str = "fake"
-    revision: str = "r1"
-    texts: list[str] = field(default_factory=list)
-    """What it transcribes, in the order it is asked."""
-    broken: set[str] = field(default_factory=set)
-    """Texts it can't say."""
+    answers: dict[str, Any] = field(default_factory=dict)
+    """By item id: a text, a whole `Produced`, an exception to raise, or a function of the question to one of these.
+    For other items it reads aloud what it shall, and answers with the words of the question."""
+    misheard: dict[str, str] = field(default_factory=dict)
+    """What `ears` hears in place of what was said."""
     lacking: set[str] = field(default_factory=set)
-    """Tasks it has no part for."""
-    asked: list[str] = field(default_factory=list)
-    begun: list[tuple[str, int]] = field(default_factory=list)
+    """What it can't give."""
+    name: str = "scripted"
+    revision: str = "r1"
+    facts: dict[str, Any] = field(default_factory=lambda: {"kind": "scripted"})
+    at_once: int = 1
+    asked: list[Question] = field(default_factory=list)
+    prepared: list[str] = field(default_factory=list)
+    said: list[tuple[str, str | None]] = field(default_factory=list)
+    """Texts and voices; the place of one tells the length of its sound."""
+    lock: Any = field(default_factory=threading.Lock)
 
-    def begin(self, task: str, seed: int) -> None:
-        if task in self.lacking:
-            raise CheckpointIncompleteError(f"no part for {task}")
-        self.begun.append((task, seed))
+    def prepare(self, wanted: str) -> None:
+        if wanted in self.lacking:
+            raise CheckpointIncompleteError(f"no part for {wanted}")
+        self.prepared.append(wanted)
 
-    def transcribe(self, samples: Samples) -> Produced:
-        self.asked.append(f"{len(samples)} samples")
-        return Produced(self.texts.pop(0))
+    def ask(self, question: Question) -> Produced:
+        with self.lock:
+            self.asked.append(question)
+        given = self.answers.get(question.item, question.last.text)
+        if callable(given):
+            given = given(question)
+        if isinstance(given, Exception):
+            raise given
+        if isinstance(given, Produced):
+            return given
+        return Produced(given, sound=self.sound(given, question.voice) if question.wanted in SPOKEN else None)
 
-    def say(self, text: str, voice: str | None = None) -> Produced:
-        self.asked.append(text if voice is None else f"{text} ({voice})")
-        if text in self.broken:
-            raise RuntimeError("no breath left")
-        return Produced(text, sound=tone(len(text.split()) + (voice is not None), 24_000))
-
-    def reply(self, samples: Samples) -> Produced:
-        return Produced("It is noon.", "What time is it?", tone(3, 24_000), cut=True)
-
-    def stream(self, samples: Samples) -> Iterator[Event]:
-        self.asked.append(f"{len(samples)} samples")
-        yield TextDelta("It is")
-        yield SpeechDelta((1, 2))
-        yield AudioDelta(tone(0, 24_000), 24_000)
-        yield AudioDelta(tone(2, 24_000), 24_000)
-        yield TextDelta(" noon.")
-        yield AudioDelta(tone(1, 24_000), 24_000)
-        yield Finished("stop", 3, 2, 1.0)
+    def sound(self, text: str, voice: str | None = None) -> Samples:
+        """The sound of a text: as many tenths of a second as texts were said by then, and one."""
+        with self.lock:
+            if (text, voice) not in self.said:
+                self.said.append((text, voice))
+            return tone(self.said.index((text, voice)) + 2, 24_000)
 
     def vocode(self, samples: Samples) -> Samples:
         return samples * 0.5
 
     def resynthesise(self, samples: Samples) -> Samples:
         return tone(2, 24_000)
+
+    @property
+    def ears(self) -> "ScriptedEars":
+        return ScriptedEars(self)
+
+
+@dataclass
+class ScriptedEars:
+    """Hears what a scripted subject said, counting how often it listens."""
+
+    subject: ScriptedSubject
+    name: str = "ears"
+    listened: int = 0
+
+    def hear(self, samples: Samples, language: str = "en") -> str:
+        self.listened += 1
+        text, _ = self.subject.said[round(len(samples) / 1_600) - 2]
+        return self.subject.misheard.get(text, text)
 
 
 @dataclass
@@ -80,14 +106,26 @@ class FakeListener:
     name: str = "ears"
     listened: int = 0
 
-    def hear(self, samples: Samples) -> str:
+    def hear(self, samples: Samples, language: str = "en") -> str:
         self.listened += 1
         return self.words[round(len(samples) / 1_600)]
 
 
 @pytest.fixture
-def model() -> FakeModel:
-    return FakeModel()
+def scripted() -> type[ScriptedSubject]:
+    """The class, for tests that write a script of their own."""
+    return ScriptedSubject
+
+
+@pytest.fixture
+def model() -> ScriptedSubject:
+    return ScriptedSubject()
+
+
+@pytest.fixture
+def parts_of() -> Callable[[ScriptedSubject], Parts]:
+    """Scoring that hears what a scripted subject said."""
+    return lambda subject: Parts(subject.ears)
 
 
 @pytest.fixture
@@ -96,11 +134,11 @@ def listener_of() -> Callable[[dict[int, str]], FakeListener]:
 
 
 @pytest.fixture
-def recording(tmp_path: Path) -> str:
+def recording(tmp_path: Path) -> Sound:
     """Half a second of a tone at 16 kHz."""
     path = tmp_path / "recording.wav"
     write_audio(path, tone(5, 16_000), 16_000)
-    return str(path)
+    return Sound(str(path))
 
 
 @pytest.fixture
@@ -112,7 +150,7 @@ def saying() -> Check:
 
 
 @pytest.fixture
-def suite(saying: Check, recording: str) -> Suite:
+def suite(saying: Check, recording: Sound) -> Suite:
     """The sentences, and a recording to be transcribed."""
     items = [Item("r", "hello there", recording)]
     written = Check(

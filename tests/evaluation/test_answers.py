@@ -3,10 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stepwave.evaluation.answers import AnswerFile, Arrival, Item, Produced, append_line, read_lines
-from stepwave.facts.errors import AudioValueError, OutputError
+from stepwave.evaluation.answers import AnswerFile, Arrival, MadeCall, Produced, append_line, read_lines
+from stepwave.evaluation.items import Call, Item, Sound, Turn
+from stepwave.facts.errors import AudioValueError, DataError, OutputError
+from stepwave.text.standard_tools import WEATHER
 
-ITEM = Item("a/b", "hello", "some.wav", ("hi", "hello you"))
+ITEM = Item("a/b", "hello", Sound("some.wav"), ("hi", "hello you"))
 
 
 def test_what_is_stored_is_read_again(tmp_path: Path) -> None:
@@ -23,6 +25,37 @@ def test_what_is_stored_is_read_again(tmp_path: Path) -> None:
     assert stored.original is not None
     assert stored.sound != stored.original
     assert len(again.sound(stored.sound)) == 1_600
+
+
+def test_calls_prompts_and_whole_items_are_read_again(tmp_path: Path) -> None:
+    turns = (Turn("user", "Hi.", Sound("a.wav", "ab" * 32)), Turn("assistant", "Yes?", calls=(Call("date_time"),)))
+    item = Item(
+        "x", "weather?", Sound("b.flac", start=1.5, seconds=2.0), language="zh", system="Be brief.", turns=turns,
+        tools=(WEATHER,), calls=(Call("weather", {"location": "Oslo"}),), options=("a", "b"), tags={"task": "age"},
+    )  # fmt: skip
+    produced = Produced("", calls=(MadeCall("weather", '{"location": "Oslo"}', 0.5),), prompt="system: Be brief.")
+    stored = AnswerFile(tmp_path, "check").store(item, produced, ("cd" * 32,))
+    assert AnswerFile(tmp_path, "check").answers == {"x": stored}
+    assert (stored.calls, stored.prompt, stored.digests) == (produced.calls, "system: Be brief.", ("cd" * 32,))
+
+
+def test_answers_of_the_first_format_are_read(tmp_path: Path) -> None:
+    line = (
+        '{"item": {"id": "q", "text": "what", "sound": "/a/q.flac", "accepted": ["that"]}, "status": "cut", '
+        '"text": "this", "heard": "what", "sound": "check/q.wav", "original": null, "sound_seconds": 1.5, '
+        '"seconds": 0.5, "arrivals": [{"after": 0.1, "seconds": 1.5}], "error": ""}'
+    )
+    (tmp_path / "check.answers.jsonl").write_text(line + "\n")
+    answer = AnswerFile(tmp_path, "check").answers["q"]
+    assert answer.item == Item("q", "what", Sound("/a/q.flac"), ("that",))
+    assert (answer.status, answer.arrivals, answer.calls) == ("cut", (Arrival(0.1, 1.5),), ())
+
+
+@pytest.mark.parametrize("line", ["[]", '{"item": {"id": "q", "text": "", "colour": "red"}, "arrivals": []}'])
+def test_what_is_no_answer_is_told(tmp_path: Path, line: str) -> None:
+    (tmp_path / "check.answers.jsonl").write_text(line + "\n")
+    with pytest.raises(DataError, match=r"check\.answers\.jsonl can't be read"):
+        AnswerFile(tmp_path, "check")
 
 
 def test_no_sound_and_an_empty_sound_leave_no_wav(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ app.command()(train.train)
 app.command()(finetune.finetune)
 app.command()(train.pack)
 app.add_typer(bench.app, name="bench")
-app.command()(evaluate.evaluate)
+app.add_typer(evaluate.app, name="evaluate")
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -1,18 +1,20 @@
 """What a model is asked and what it answered, as records in a file that outlives the run.
 
 A check's answers are JSON lines, its sounds wav files beside them. Lines are only ever added; the newest line about an
-item counts. So a run can be stopped at any moment and taken up again, and scoring needs the files alone.
+item counts. So a run can be stopped at any moment and taken up again, and scoring needs the files alone. What runs of
+the first format left is read.
 """
 
 import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from stepwave.facts.errors import OutputError
+from stepwave.evaluation.items import Item, item_from_json, to_json
+from stepwave.facts.errors import DataError, OutputError
 from stepwave.facts.rates import INPUT_SAMPLE_RATE, OUTPUT_SAMPLE_RATE
 from stepwave.signal.files import read_audio, write_audio
 from stepwave.signal.resample import Samples
@@ -26,20 +28,6 @@ class UnscorableError(Exception):
 
 
 @dataclass(frozen=True)
-class Item:
-    """One thing asked of a model."""
-
-    id: str
-    """Unique within its check."""
-    text: str
-    """What is said in the recording, or what shall be said."""
-    sound: str | None = None
-    """Path of the recording that the model hears; None where it is asked in writing."""
-    accepted: tuple[str, ...] = ()
-    """Answers that count as right; none where nobody knows."""
-
-
-@dataclass(frozen=True)
 class Arrival:
     """A piece of sound reaching the listener."""
 
@@ -47,6 +35,17 @@ class Arrival:
     """Seconds since the question's end."""
     seconds: float
     """How long the piece lasts."""
+
+
+@dataclass(frozen=True)
+class MadeCall:
+    """A tool call that the model made; it was not run."""
+
+    name: str
+    arguments: str
+    """As the model wrote them: a JSON object, if it kept to the form."""
+    after: float = 0.0
+    """Seconds since the question's end; 0 where nobody timed it."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +72,17 @@ class Answer:
     """When each piece of sound came; empty where nobody timed it."""
     error: str = ""
     """Why it failed: the error's type and message."""
+    calls: tuple[MadeCall, ...] = ()
+    """Tool calls that the model made, in order."""
+    prompt: str = ""
+    """What the model was told, word for word (`question.written_prompt`)."""
+    digests: tuple[str, ...] = ()
+    """SHA-256 of each recording that it heard (`Item.sounds`)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Produced:
-    """What a task got from a model, before it is stored. Sounds are mono at 24 kHz."""
+    """What came of a question, before it is stored; the fields are those of `Answer`. Sounds are mono at 24 kHz."""
 
     text: str = ""
     heard: str = ""
@@ -86,6 +91,8 @@ class Produced:
     cut: bool = False
     seconds: float = 0.0
     arrivals: tuple[Arrival, ...] = ()
+    calls: tuple[MadeCall, ...] = ()
+    prompt: str = ""
 
 
 @dataclass
@@ -111,7 +118,7 @@ class AnswerFile:
         """Samples `[n]` of a wav that an answer names, at 16 kHz, as scores take them; AudioError where it is gone."""
         return read_audio(self.folder / relative, sample_rate=INPUT_SAMPLE_RATE).samples
 
-    def store(self, item: Item, produced: Produced) -> Answer:
+    def store(self, item: Item, produced: Produced, digests: tuple[str, ...] = ()) -> Answer:
         """Keep what the model gave, sounds first, so that a record never names a wav that is not there."""
         answer = Answer(
             item,
@@ -123,6 +130,9 @@ class AnswerFile:
             0.0 if produced.sound is None else len(produced.sound) / OUTPUT_SAMPLE_RATE,
             produced.seconds,
             produced.arrivals,
+            calls=produced.calls,
+            prompt=produced.prompt,
+            digests=digests,
         )
         return self._append(answer)
 
@@ -145,12 +155,15 @@ class AnswerFile:
 
     def _append(self, answer: Answer) -> Answer:
         make_folder(self.folder)
-        append_line(self.path, asdict(answer))
+        append_line(self.path, _record(answer))
         self.answers[answer.item.id] = answer
         return answer
 
     def _read(self) -> list[Answer]:
-        return [_answer(record) for record in read_lines(self.path)]
+        try:
+            return [_answer(record) for record in read_lines(self.path)]
+        except (ValueError, KeyError, TypeError, DataError) as error:
+            raise DataError(f"{self.path} can't be read as answers: {error}") from error
 
 
 def append_line(path: Path, record: Mapping[str, Any]) -> None:
@@ -182,10 +195,18 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines[:-1]]
 
 
+def _record(answer: Answer) -> dict[str, Any]:
+    plain = {each.name: getattr(answer, each.name) for each in fields(answer)}
+    lists = {name: [asdict(each) for each in plain[name]] for name in ("arrivals", "calls")}
+    return {**plain, **lists, "item": to_json(answer.item)}
+
+
 def _answer(record: dict[str, Any]) -> Answer:
-    item = Item(**{**record["item"], "accepted": tuple(record["item"]["accepted"])})
     arrivals = tuple(Arrival(**arrival) for arrival in record["arrivals"])
-    return Answer(**{**record, "item": item, "arrivals": arrivals})
+    calls = tuple(MadeCall(**call) for call in record.get("calls", ()))
+    digests = tuple(record.get("digests", ()))
+    item = item_from_json(record["item"])
+    return Answer(**{**record, "item": item, "arrivals": arrivals, "calls": calls, "digests": digests})
 
 
 def make_folder(folder: Path) -> None:

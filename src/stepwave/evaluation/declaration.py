@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stepwave.evaluation.answers import Item
 from stepwave.evaluation.figures import Measure
+from stepwave.evaluation.items import Item
 from stepwave.evaluation.tasks import TASKS
 from stepwave.facts.errors import ConfigError
 
@@ -18,6 +18,8 @@ class Places:
     """Recordings and texts from elsewhere (their README names the sources)."""
     checks: Path
     """What was synthesised for checking."""
+    fetch: bool = False
+    """Whether data sets that are not here may be fetched from their hubs."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Check:
     """One of `tasks.TASKS`."""
     measures: tuple[Measure, ...]
     """What is measured, in the order of the report."""
+    data: str = ""
+    """Which data and which state of it (name, part, revision), for the files of a run; empty where `on` says all."""
     timed: bool = False
     """Times of one run belong together: answers of an unfinished run aren't kept, and one question goes ahead unstored
     so that none is the first."""

@@ -17,18 +17,20 @@ from stepwave.checkpoints.environment import environment
 from stepwave.evaluation.answers import Answer, AnswerFile, make_folder
 from stepwave.evaluation.catalogue import find_suite
 from stepwave.evaluation.declaration import Check, Places, Suite
-from stepwave.evaluation.figures import Evidence, Figure, ScoredItem, apply
+from stepwave.evaluation.evidence import Evidence
+from stepwave.evaluation.figures import Figure, ScoredItem, apply
+from stepwave.evaluation.items import items_digest
 from stepwave.evaluation.reporting.report import Report, write_report
 from stepwave.evaluation.runner import run_check, stored_answers, unanswered
-from stepwave.evaluation.scoring.listener import Listener, RememberingListener
-from stepwave.evaluation.scoring.voice_ear import VoiceEar
+from stepwave.evaluation.scoring.parts import Parts
 from stepwave.evaluation.subject import Subject
 from stepwave.facts.errors import ConfigError, OutputError, StepwaveError
 from stepwave.signal.atomic import replace_file
 
 RUN_FILE: Final = "run.json"
-HEARINGS_FILE: Final = "hearings.jsonl"
 SCORES_FILE: Final = "scores.jsonl"
+FORMAT: Final = 2
+"""Of `run.json` and answers. Runs of format 1, which name none, are read; one of a later format is refused."""
 
 Progress = Callable[[str, int, int], None]
 """Called with a check's name, items done and items in all."""
@@ -46,24 +48,27 @@ class Plan:
     """At most so many items per check, for a quick look; None for all."""
     seed: int = 0
     """Every random choice of the model follows from it and the item's name."""
+    parallel: int = 1
+    """How many items are asked at once, where the subject allows it."""
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
             raise ConfigError(f"got a limit of {self.limit} items; wanted at least 1, or no limit")
+        if self.parallel < 1:
+            raise ConfigError(f"got {self.parallel} items at once; wanted at least 1")
         self.suite.chosen(self.only)
 
 
 def evaluate(
     plan: Plan,
     subject: Subject,
-    listener: Listener,
+    parts: Parts,
     folder: Path,
     progress: Progress,
-    voices: VoiceEar | None = None,
 ) -> Report:
     """Ask, score and report. A check whose material or model part is missing is reported as not measured.
 
-    The report covers all that `folder` holds, so checks can be run one by one. `voices` is needed to compare any.
+    The report covers all that `folder` holds, so checks can be run one by one.
 
     Raises:
         ConfigError: `folder` holds answers of another model, suite or seed; or nothing could be measured at all.
@@ -77,7 +82,8 @@ def evaluate(
             items = check.items(plan.places)[: plan.limit]
             if unanswered(check, items, folder):
                 facts["environments"][check.name] = environment()
-            answers = run_check(check, items, subject, folder, plan.seed, _for(progress, check))
+                facts["material"][check.name] = {"data": check.data, "digest": items_digest(items), "items": len(items)}
+            answers = run_check(check, items, subject, folder, plan.seed, _for(progress, check), plan.parallel)
         except OutputError:
             raise
         except StepwaveError as error:
@@ -86,10 +92,10 @@ def evaluate(
         else:
             answered[check.name] = answers
             _store_facts(folder, facts)
-    return _scored(plan.suite, answered, not_measured, listener, folder, facts, progress, voices)
+    return _scored(plan.suite, answered, not_measured, parts, folder, facts, progress)
 
 
-def score_again(folder: Path, listener: Listener, progress: Progress, voices: VoiceEar | None = None) -> Report:
+def score_again(folder: Path, parts: Parts, progress: Progress) -> Report:
     """Score what an earlier run left in `folder`; no model is loaded, and the material isn't needed.
 
     Raises ConfigError where there is no such run, or its suite is unknown.
@@ -99,40 +105,39 @@ def score_again(folder: Path, listener: Listener, progress: Progress, voices: Vo
         raise ConfigError(f"{folder} holds no run ({RUN_FILE} is missing); name the folder that a run was stored in")
     suite = find_suite(facts["suite"])
     answered = {check.name: stored_answers(check, folder) for check in suite.checks}
-    return _scored(suite, answered, {}, listener, folder, facts, progress, voices)
+    return _scored(suite, answered, {}, parts, folder, facts, progress)
 
 
 def _scored(
     suite: Suite,
     answered: dict[str, list[Answer]],
     not_measured: dict[str, str],
-    listener: Listener,
+    parts: Parts,
     folder: Path,
     facts: dict[str, Any],
     progress: Progress,
-    voices: VoiceEar | None,
 ) -> Report:
     if not any(answered.values()):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in not_measured.items())
         raise ConfigError(f"nothing of {suite.name} could be measured ({reasons or 'there are no items'})")
-    remembering = RememberingListener(listener, folder / HEARINGS_FILE)
+    remembering = parts.remembering(folder)
     figures: list[Figure] = []
     scores: list[ScoredItem] = []
     for check in suite.checks:
         answers = answered[check.name]
         if not answers:
             continue
-        evidence = Evidence(AnswerFile(folder, check.name), remembering, voices)
+        evidence = Evidence(AnswerFile(folder, check.name), remembering)
         for done, measure in enumerate(check.measures):
             progress(f"scoring {check.name}", done, len(check.measures))
-            figure, scored = apply(measure, check.name, answers, evidence)
-            figures.append(figure)
+            made, scored = apply(measure, check.name, answers, evidence)
+            figures += made
             scores += scored
         progress(f"scoring {check.name}", len(check.measures), len(check.measures))
     lines = [json.dumps(asdict(score), ensure_ascii=False) + "\n" for score in scores]
     replace_file(folder / SCORES_FILE, "".join(lines).encode())
     cut = {name: sum(answer.status == "cut" for answer in answers) for name, answers in answered.items()}
-    report = Report(suite, tuple(figures), not_measured, {**facts, "listener": listener.name}, cut, tuple(scores))
+    report = Report(suite, tuple(figures), not_measured, {**facts, **parts.facts}, cut, tuple(scores))
     write_report(report, folder)
     return report
 
@@ -147,15 +152,16 @@ def _claimed(folder: Path, plan: Plan, subject: Subject) -> dict[str, Any]:
     earlier = _facts(folder)
     if earlier is None:
         make_folder(folder)
-        _store_facts(folder, {**facts, "environments": {}})
-        return {**facts, "environments": {}}
+        begun = {"format": FORMAT, **facts, "subject": dict(subject.facts), "environments": {}, "material": {}}
+        _store_facts(folder, begun)
+        return begun
     for name in ("suite", "revision", "seed"):
         if earlier.get(name) != facts[name]:
             raise ConfigError(
                 f"{folder} holds answers for {name} {earlier.get(name)}, and now {name} is {facts[name]}; "
                 "choose another folder with -o, or delete that one"
             )
-    return earlier
+    return {"material": {}, **earlier}
 
 
 def _store_facts(folder: Path, facts: dict[str, Any]) -> None:
@@ -170,4 +176,8 @@ def _facts(folder: Path) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} can't be read ({error}); choose another folder, or delete that one") from error
+    if facts.get("format", 1) > FORMAT:
+        raise ConfigError(
+            f"{path} is of format {facts['format']}, and {FORMAT} is the last known; use a newer Stepwave"
+        )
     return facts

@@ -1,23 +1,30 @@
 """How answers' scores become one figure: averages with intervals, failures counted apart, targets met or not.
 
 A measure scores each answer by itself, as an amount per something (errors per word, seconds per second of sound), from
-what is stored. Averages of ratios are sums over sums, so that long texts weigh more. The ways of scoring an answer are
-in `measures`.
+what is stored. Averages of ratios are sums over sums, so that long texts weigh more; what is no average (BLEU, say) is
+an aggregate. The ways of scoring an answer are in `scoring.measures`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from stepwave.evaluation.answers import Answer, AnswerFile, UnscorableError
-from stepwave.evaluation.scoring.listener import Listener
-from stepwave.evaluation.scoring.metrics import Interval, median_interval, ratio, ratio_interval
-from stepwave.evaluation.scoring.voice_ear import VoiceEar
+import numpy as np
+from numpy.typing import NDArray
+
+from stepwave.evaluation.answers import Answer, UnscorableError
+from stepwave.evaluation.evidence import Evidence
+from stepwave.evaluation.scoring.aggregates import Aggregate
+from stepwave.evaluation.scoring.metrics import (
+    RESAMPLINGS,
+    Interval,
+    draws,
+    median_interval,
+    percentiles,
+    ratio,
+    ratio_interval,
+)
 from stepwave.facts.errors import AudioError
-from stepwave.facts.rates import INPUT_SAMPLE_RATE
-from stepwave.signal.files import read_audio
-from stepwave.signal.resample import Samples
 
 Unit: TypeAlias = Literal["%", "points", "s", ""]
 Average: TypeAlias = Literal["mean", "median", "worst"]
@@ -33,39 +40,12 @@ class Score:
     """The text compared with, for those who want to see the errors."""
     hypothesis: str = ""
     """The text compared."""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What scoring may look at besides the record: the stored sounds, a listener to them, and one to voices."""
-
-    file: AnswerFile
-    listener: Listener
-    voices: VoiceEar | None = None
-    """None where no voices are compared."""
-
-    def samples(self, sound: str | None) -> Samples:
-        """A stored sound `[n]` at 16 kHz. Raises UnscorableError where there is none."""
-        if sound is None:
-            raise UnscorableError("there is no sound")
-        return self.file.sound(sound)
-
-    def likeness(self, sound: str | None, other: str | Path | None) -> float:
-        """How alike two voices are, -1 to 1: the cosine of their embeddings. `other` may be a recording anywhere.
-
-        Raises UnscorableError where there is no sound, or too little, and where nobody compares voices.
-        """
-        if self.voices is None:
-            raise UnscorableError("nobody compares voices here")
-        if isinstance(other, Path):
-            compared = read_audio(other, sample_rate=INPUT_SAMPLE_RATE).samples
-        else:
-            compared = self.samples(other)
-        return self.voices.likeness(self.samples(sound), compared)
-
-    def words(self, sound: str | None) -> str:
-        """What the listener hears in a stored sound; nothing where there is no sound."""
-        return "" if sound is None else self.listener.hear(self.file.sound(sound))
+    counts: tuple[float, ...] = ()
+    """What the item adds to the sums that an `OfSums` aggregate is made of: matches of n-grams, true positives, ..."""
+    predicted: str = ""
+    """The class that the answer names, for tables of confusions with `Item.label`."""
+    reason: str = ""
+    """Why it was scored so, such as a judge's words."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +62,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Measure:
-    """A declared figure: how an answer is scored and how scores are averaged."""
+    """A declared figure: how an answer is scored and how scores become one number."""
 
     name: str
     """Shown in reports; unique within a check."""
@@ -92,11 +72,22 @@ class Measure:
     average: Average = "mean"
     target: Target | None = None
     """None for a figure that only informs."""
+    aggregate: Aggregate | None = None
+    """A figure of all scores at once, in its own unit, in place of an average; None for the average."""
+    by: str = ""
+    """A tag of the items: there is a figure for each of its values, and then their plain mean. Empty for all alike."""
+    better: Literal["lower", "higher"] | None = None
+    """Which way is better, for comparisons and charts; None where a target says it, or nobody can."""
 
     @property
     def scale(self) -> float:
         """What a ratio is multiplied with for its unit."""
         return 100.0 if self.unit in ("%", "points") else 1.0
+
+    @property
+    def direction(self) -> Literal["lower", "higher"] | None:
+        """Which way is better, as far as it is known."""
+        return self.better or (None if self.target is None else self.target.better)
 
 
 @dataclass(frozen=True)
@@ -109,12 +100,18 @@ class Figure:
     """NaN where nothing could be scored."""
     unit: Unit
     interval: Interval | None
-    """Where the average lies; None for a worst case."""
+    """Where the figure lies; None for a worst case."""
     n: int
     """Answers that took part, those that failed included."""
     failed: int
     """Of these, how many gave nothing to score: they are in no average, and no target is met with any."""
     target: Target | None = None
+    by: str = ""
+    """The tag by which the measure is given; empty for all items alike."""
+    group: str = ""
+    """The tag's value that this row is about; empty for all items, or for the mean of all groups."""
+    better: Literal["lower", "higher"] | None = None
+    """Which way is better, where that is known."""
 
     @property
     def met(self) -> bool | None:
@@ -131,37 +128,87 @@ class ScoredItem:
     item: str
     score: Score | None
     error: str = ""
+    group: str = ""
+    """The value of the tag that the measure is given by."""
+    label: str = ""
+    """The item's class."""
 
 
 def apply(
     measure: Measure, check: str, answers: Sequence[Answer], evidence: Evidence
-) -> tuple[Figure, list[ScoredItem]]:
-    """One figure over all answers of a check, and the scores it is made of."""
+) -> tuple[list[Figure], list[ScoredItem]]:
+    """The figures of a measure over all answers of a check, and the scores they are made of.
+
+    One figure, or with `Measure.by` one per group in the order in which they come, and then the mean of the groups.
+    """
     scored = [each for each in (_score(measure, check, answer, evidence) for answer in answers) if each is not None]
-    scores = [each.score for each in scored if each.score is not None]
-    amounts, pers = [score.amount for score in scores], [score.per for score in scores]
-    interval: Interval | None
-    if measure.average == "mean":
-        value = ratio(amounts, pers) * measure.scale
-        interval = ratio_interval(amounts, pers, scale=measure.scale)
-    else:
-        each = sorted(amount / per * measure.scale for amount, per in zip(amounts, pers, strict=True))
-        if measure.average == "median":
-            value, interval = _median(each), median_interval(each)
-        else:
-            value, interval = (each[-1] if each else float("nan")), None
+    whole = _figure(measure, check, scored)
+    if not measure.by:
+        return [whole], scored
+    grouped: dict[str, list[ScoredItem]] = {}
+    for each in scored:
+        grouped.setdefault(each.group, []).append(each)
+    figures = [replace(_figure(measure, check, group), group=name, target=None) for name, group in grouped.items()]
+    resampled = [_resampled(measure, _scores(group), seed) for seed, group in enumerate(grouped.values())]
+    mean = float(np.mean([figure.value for figure in figures])) if figures else float("nan")
+    # Each group is drawn from by itself, as the mean of groups weighs them alike however many items they have.
+    interval = percentiles(np.mean(resampled, axis=0)) if resampled else whole.interval
+    return [*figures, replace(whole, value=mean, interval=interval)], scored
+
+
+def _figure(measure: Measure, check: str, scored: Sequence[ScoredItem]) -> Figure:
+    scores = _scores(scored)
+    value, interval = _averaged(measure, scores)
     failed = len(scored) - len(scores)
-    return Figure(check, measure.name, value, measure.unit, interval, len(scored), failed, measure.target), scored
+    return Figure(
+        check, measure.name, value, measure.unit, interval, len(scored), failed, measure.target, measure.by,
+        better=measure.direction,
+    )  # fmt: skip
+
+
+def _scores(scored: Sequence[ScoredItem]) -> list[Score]:
+    return [each.score for each in scored if each.score is not None]
+
+
+def _averaged(measure: Measure, scores: Sequence[Score]) -> tuple[float, Interval | None]:
+    if measure.aggregate is not None:
+        return measure.aggregate.value(scores), percentiles(_resampled(measure, scores))
+    amounts, pers = [score.amount for score in scores], [score.per for score in scores]
+    if measure.average == "mean":
+        return ratio(amounts, pers) * measure.scale, ratio_interval(amounts, pers, scale=measure.scale)
+    each = sorted(amount / per * measure.scale for amount, per in zip(amounts, pers, strict=True))
+    if measure.average == "median":
+        return _median(each), median_interval(each)
+    return (each[-1] if each else float("nan")), None
+
+
+def _resampled(measure: Measure, scores: Sequence[Score], seed: int = 0) -> NDArray[np.float64]:
+    """The figure of each of the bootstrap's draws, `[RESAMPLINGS]`; NaN without scores."""
+    if not scores:
+        return np.full(RESAMPLINGS, np.nan)
+    places = draws(len(scores), seed)
+    if measure.aggregate is not None:
+        return measure.aggregate.resampled(scores, places)
+    amounts, pers = np.array([score.amount for score in scores]), np.array([score.per for score in scores])
+    if measure.average == "mean":
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(measure.scale * amounts[places].sum(1) / pers[places].sum(1))
+    each = amounts / pers * measure.scale
+    return np.asarray(np.median(each[places], axis=1) if measure.average == "median" else each[places].max(axis=1))
 
 
 def _score(measure: Measure, check: str, answer: Answer, evidence: Evidence) -> ScoredItem | None:
+    item = answer.item
+    told = ScoredItem(
+        check, measure.name, item.id, None, group=item.tags.get(measure.by, "") if measure.by else "", label=item.label
+    )
     if answer.status == "failed":
-        return ScoredItem(check, measure.name, answer.item.id, None, answer.error)
+        return replace(told, error=answer.error)
     try:
         score = measure.score(answer, evidence)
     except (UnscorableError, AudioError) as failure:
-        return ScoredItem(check, measure.name, answer.item.id, None, str(failure))
-    return None if score is None else ScoredItem(check, measure.name, answer.item.id, score)
+        return replace(told, error=str(failure))
+    return None if score is None else replace(told, score=score)
 
 
 def _median(ordered: Sequence[float]) -> float:

@@ -1,54 +1,48 @@
-"""What a suite asks of the model under test, as a protocol: whatever answers these calls can be measured.
+"""What a suite asks, as a protocol: whatever answers a `Question` can be measured.
 
-The project's own models are one implementation (`models_under_test`), tests use fakes.
+Implementations lie in `subjects`; `subjects.opening` finds one by the name that a user gives.
 """
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
 
 from stepwave.evaluation.answers import Produced
-from stepwave.facts.events import Event
+from stepwave.evaluation.question import Question, Wanted
 from stepwave.signal.resample import Samples
 
 
 class Subject(Protocol):
-    """The model under test. Sounds going in are at 16 kHz and coming out at 24 kHz, unless a method says otherwise.
-
-    Methods raise StepwaveError where the model lacks the part that is asked for.
-    """
+    """A model under test, or whatever else answers questions."""
 
     name: str
     """As the user named it."""
     revision: str
-    """Tells two states of its weights apart."""
+    """Tells two states of it apart: answers of two revisions are never mixed in a run."""
+    facts: Mapping[str, Any]
+    """What else decides its answers (settings, prompts, addresses), as JSON values without secrets."""
+    at_once: int
+    """How many questions it can work on side by side, from threads."""
 
-    def begin(self, task: str, seed: int) -> None:
-        """Open a fresh session for one item of `task`; every random choice in it follows from `seed`.
+    def prepare(self, wanted: Wanted) -> None:
+        """Load what such questions need. Raises StepwaveError where it can't answer them: the check is left out."""
+        ...
 
-        Loads what the task needs and raises StepwaveError where the model can't do it.
+    def ask(self, question: Question) -> Produced:
+        """Answer one question. Sound comes at 24 kHz.
+
+        Raises StepwaveError where this question can't be answered; the item counts as failed then.
         """
         ...
 
-    def transcribe(self, samples: Samples) -> Produced:
-        """Speech `[n]` to `text`."""
-        ...
 
-    def say(self, text: str, voice: str | None = None) -> Produced:
-        """Text to `sound`, in the voice of the recording at the path `voice`; without it in the model's own."""
-        ...
-
-    def reply(self, samples: Samples) -> Produced:
-        """A spoken question `[n]` to `heard`, `text` and `sound`."""
-        ...
-
-    def stream(self, samples: Samples) -> Iterator[Event]:
-        """A spoken question to the events of the answer, as they come."""
-        ...
+@runtime_checkable
+class SoundParts(Protocol):
+    """A subject whose parts can be measured by themselves: what only models of this project let one do."""
 
     def vocode(self, samples: Samples) -> Samples:
         """Sound `[n]` at 24 kHz, whole mel frames of it, to its mel and back: the vocoder alone."""
         ...
 
     def resynthesise(self, samples: Samples) -> Samples:
-        """Speech `[n]` to speech tokens and back to sound: tokenizer, flow matching and vocoder."""
+        """Speech `[n]` at 16 kHz to speech tokens and back to sound at 24 kHz: tokenizer, flow matching and vocoder."""
         ...

@@ -1,83 +1,131 @@
-"""What is done with a model for one item: from the item to what the model produced. Nothing is scored here."""
+"""What is done with a subject for one item: from the item to what the subject produced. Nothing is scored here."""
 
-import time
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from stepwave.evaluation.answers import Arrival, Item, Produced
-from stepwave.evaluation.subject import Subject
+from stepwave.evaluation.answers import Produced
+from stepwave.evaluation.items import Item, Sound
+from stepwave.evaluation.question import Question, Said, Wanted
+from stepwave.evaluation.recordings import read_sound
+from stepwave.evaluation.subject import SoundParts, Subject
 from stepwave.facts.errors import ConfigError
-from stepwave.facts.events import AudioDelta, Finished, TextDelta
 from stepwave.facts.rates import INPUT_SAMPLE_RATE, OUTPUT_SAMPLE_RATE, SPEECH_MEL_HOP
-from stepwave.signal.files import read_audio
 from stepwave.signal.resample import Samples
 
 TIMED_QUESTION_SECONDS: Final = 5.0
 """Length of the questions whose answers are timed: what the encoder costs depends on it."""
 
 
-def transcribe(subject: Subject, item: Item) -> Produced:
-    """Write down the recording."""
-    return subject.transcribe(_recording(item, INPUT_SAMPLE_RATE))
+@dataclass(frozen=True)
+class Asked:
+    """An item on its way to a subject."""
+
+    item: Item
+    check: str
+    """The check it belongs to."""
+    seed: int
+    """Every random choice of the answer follows from it."""
 
 
-def say(subject: Subject, item: Item) -> Produced:
-    """Say the text."""
-    return subject.say(item.text)
+@dataclass(frozen=True)
+class Task:
+    """A kind of question."""
+
+    wanted: Wanted
+    """What a subject must be able to give."""
+    run: Callable[[Subject, Asked], Produced]
+    """Puts an item to a subject."""
 
 
-def say_as(subject: Subject, item: Item) -> Produced:
+def question_of(asked: Asked, wanted: Wanted) -> Question:
+    """The item as a question, its recordings read. Raises AudioError where one can't be."""
+    item = asked.item
+    turns = [Said(turn.side, "" if turn.sound else turn.text, _samples(turn.sound), turn.calls) for turn in item.turns]
+    heard = _samples(item.sound)
+    last = Said("user", item.text if heard is None else item.instruction, heard)
+    return Question(
+        wanted,
+        (*turns, last),
+        check=asked.check,
+        item=item.id,
+        system=item.system,
+        tools=item.tools,
+        language=item.language,
+        answer_language=item.answered_in,
+        seed=asked.seed,
+    )
+
+
+def _samples(sound: Sound | None) -> Samples | None:
+    return None if sound is None else read_sound(sound, INPUT_SAMPLE_RATE)
+
+
+def _asking(wanted: Wanted) -> Task:
+    """Put the whole item as it is."""
+    return Task(wanted, lambda subject, asked: subject.ask(question_of(asked, wanted)))
+
+
+def _hearing(wanted: Wanted) -> Task:
+    """Put the item's recording, which it must have."""
+
+    def run(subject: Subject, asked: Asked) -> Produced:
+        _recording(asked.item)
+        return subject.ask(question_of(asked, wanted))
+
+    return Task(wanted, run)
+
+
+def reply_heard(subject: Subject, asked: Asked) -> Produced:
+    """Answer the spoken question aloud, and write down what was heard."""
+    _recording(asked.item)
+    return subject.ask(replace(question_of(asked, "speech"), heard=True))
+
+
+def say(subject: Subject, asked: Asked) -> Produced:
+    """Say the text; a recording that the item may have is not heard."""
+    return subject.ask(_reading(asked))
+
+
+def say_as(subject: Subject, asked: Asked) -> Produced:
     """Say the text in the recording's voice, and to compare with, in the model's own."""
-    if item.sound is None:
-        raise ConfigError(f"item {item.id} has no recording of a voice; give the item a sound")
-    said = subject.say(item.text, item.sound)
-    own = subject.say(item.text)
+    said = subject.ask(replace(_reading(asked), voice=_recording(asked.item).path))
+    own = subject.ask(_reading(asked))
     return replace(said, original=own.sound, cut=said.cut or own.cut)
 
 
-def reply(subject: Subject, item: Item) -> Produced:
-    """Answer the spoken question."""
-    return subject.reply(_recording(item, INPUT_SAMPLE_RATE))
+def _reading(asked: Asked) -> Question:
+    return question_of(replace(asked, item=replace(asked.item, sound=None)), "reading")
 
 
-def vocode(subject: Subject, item: Item) -> Produced:
+def vocode(subject: Subject, asked: Asked) -> Produced:
     """Take the recording to a mel and back."""
-    recording = _recording(item, OUTPUT_SAMPLE_RATE)
+    recording = read_sound(_recording(asked.item), OUTPUT_SAMPLE_RATE)
     recording = recording[: len(recording) // SPEECH_MEL_HOP * SPEECH_MEL_HOP]
-    return Produced(sound=subject.vocode(recording), original=recording)
+    return Produced(sound=_parts(subject).vocode(recording), original=recording)
 
 
-def resynthesise(subject: Subject, item: Item) -> Produced:
+def resynthesise(subject: Subject, asked: Asked) -> Produced:
     """Take the recording to speech tokens and back."""
-    sound = subject.resynthesise(_recording(item, INPUT_SAMPLE_RATE))
-    return Produced(sound=sound, original=_recording(item, OUTPUT_SAMPLE_RATE))
+    sound = _parts(subject).resynthesise(read_sound(_recording(asked.item), INPUT_SAMPLE_RATE))
+    return Produced(sound=sound, original=read_sound(_recording(asked.item), OUTPUT_SAMPLE_RATE))
 
 
-def timed_reply(subject: Subject, item: Item, clock: Callable[[], float] = time.perf_counter) -> Produced:
-    """Answer the spoken question, noting when each piece of sound comes.
+def timed_reply(subject: Subject, asked: Asked) -> Produced:
+    """Answer the spoken question aloud, each piece of sound timed.
 
     The question is brought to `TIMED_QUESTION_SECONDS`, silence before it or its start cut off. The model gets it whole
     at the moment it ends, so all of hearing is part of the wait.
     """
-    question = of_length(_recording(item, INPUT_SAMPLE_RATE), round(TIMED_QUESTION_SECONDS * INPUT_SAMPLE_RATE))
-    text, pieces, arrivals, cut = "", [], [], False
-    started = clock()
-    for event in subject.stream(question):
-        if isinstance(event, TextDelta):
-            text += event.text
-        elif isinstance(event, AudioDelta) and len(event.samples):
-            if event.sample_rate != OUTPUT_SAMPLE_RATE:
-                raise ConfigError(f"got sound at {event.sample_rate} Hz; speed is measured at {OUTPUT_SAMPLE_RATE} Hz")
-            arrivals.append(Arrival(clock() - started, len(event.samples) / event.sample_rate))
-            pieces.append(event.samples)
-        elif isinstance(event, Finished):
-            cut = event.reason == "length"
-    seconds = clock() - started
-    sound = np.concatenate(pieces) if pieces else None
-    return Produced(text, sound=sound, cut=cut, seconds=seconds, arrivals=tuple(arrivals))
+    _recording(asked.item)
+    question = question_of(asked, "speech")
+    assert question.last.samples is not None
+    whole = of_length(question.last.samples, round(TIMED_QUESTION_SECONDS * INPUT_SAMPLE_RATE))
+    return subject.ask(replace(question, turns=(*question.turns[:-1], replace(question.last, samples=whole))))
 
 
 def of_length(samples: Samples, length: int) -> Samples:
@@ -85,19 +133,30 @@ def of_length(samples: Samples, length: int) -> Samples:
     return np.pad(samples[-length:], (max(0, length - len(samples)), 0))
 
 
-TASKS: Final[Mapping[str, Callable[[Subject, Item], Produced]]] = {
-    "transcribe": transcribe,
-    "say": say,
-    "say_as": say_as,
-    "reply": reply,
-    "vocode": vocode,
-    "resynthesise": resynthesise,
-    "timed_reply": timed_reply,
+TASKS: Final[Mapping[str, Task]] = {
+    "transcribe": _hearing("transcript"),
+    "translate": _hearing("translation"),
+    "translate_aloud": _hearing("spoken_translation"),
+    "answer": _asking("text"),
+    "reply": _asking("speech"),
+    "reply_heard": Task("speech", reply_heard),
+    "timed_reply": Task("speech", timed_reply),
+    "say": Task("reading", say),
+    "say_as": Task("reading", say_as),
+    "vocode": Task("vocoded", vocode),
+    "resynthesise": Task("resynthesised", resynthesise),
 }
-"""By the name that a check declares."""
+"""By the name that a check declares. `answer` and `reply` put the whole item: sound or text, instruction, earlier turns
+and tools."""
 
 
-def _recording(item: Item, sample_rate: int) -> Samples:
+def _recording(item: Item) -> Sound:
     if item.sound is None:
         raise ConfigError(f"item {item.id} has no recording, and its task needs one; give the item a sound")
-    return read_audio(item.sound, sample_rate=sample_rate).samples
+    return item.sound
+
+
+def _parts(subject: Subject) -> SoundParts:
+    if not isinstance(subject, SoundParts):
+        raise ConfigError(f"{subject.name} has no parts that can be measured by themselves; leave this check out")
+    return subject

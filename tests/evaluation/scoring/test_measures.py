@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stepwave.evaluation.answers import Answer, AnswerFile, Arrival, Item, Produced, UnscorableError
-from stepwave.evaluation.figures import Evidence
+from stepwave.evaluation.answers import Answer, AnswerFile, Arrival, Produced, UnscorableError
+from stepwave.evaluation.evidence import Evidence
+from stepwave.evaluation.items import Item, Sound
 from stepwave.evaluation.scoring import measures
 from stepwave.evaluation.scoring.listener import Listener
+from stepwave.evaluation.scoring.parts import Parts
 from stepwave.evaluation.scoring.voice_ear import VoiceEar
 from stepwave.signal.files import write_audio
 from stepwave.signal.resample import Samples
@@ -23,7 +25,7 @@ def sound(tenths: int) -> np.ndarray:
 @pytest.fixture
 def evidence(tmp_path: Path, listener_of: Listeners) -> Evidence:
     """A listener that hears one text in 0.2 s and another in 0.3 s."""
-    return Evidence(AnswerFile(tmp_path, "check"), listener_of({2: "the big red tree", 3: "the red tree"}))
+    return Evidence(AnswerFile(tmp_path, "check"), Parts(listener_of({2: "the big red tree", 3: "the red tree"})))
 
 
 def pair(score: measures.Score | None) -> tuple[float, float]:
@@ -62,7 +64,7 @@ def test_an_answer_without_words_cannot_be_compared_with_its_sound(evidence: Evi
 
 @pytest.mark.parametrize(("text", "right"), [("It's noon!", 1), ("it is noon", 1), ("It is midnight.", 0), ("", 0)])
 def test_accepted_answers_are_compared_as_they_sound(evidence: Evidence, text: str, right: float) -> None:
-    item = Item("a", "what time is it", accepted=("It's noon.", "I don't know."))
+    item = Item("a", "what time is it", references=("It's noon.", "I don't know."))
     assert pair(measures.accepted(Answer(item, "finished", text), evidence)) == (right, 1)
 
 
@@ -83,13 +85,13 @@ class VowelEar(VoiceEar):
 def test_voices_are_compared_with_the_clip(tmp_path: Path, evidence: Evidence) -> None:
     clip = tmp_path / "clip.wav"
     write_audio(clip, sound(8), 24_000)
-    hearing = replace(evidence, voices=VowelEar())
-    answer = evidence.file.store(Item("a", "x", str(clip)), Produced(sound=sound(4), original=sound(2)))
+    hearing = replace(evidence, parts=replace(evidence.parts, voices=VowelEar()))
+    answer = evidence.file.store(Item("a", "x", Sound(str(clip))), Produced(sound=sound(4), original=sound(2)))
     assert pair(measures.likeness(answer, hearing)) == (0.5, 1)
     assert pair(measures.own_likeness(answer, hearing)) == (0.25, 1)
     assert pair(measures.nearer(answer, hearing)) == (0.25, 1)
     assert pair(measures.is_nearer(answer, hearing)) == (1, 1)
-    farther = evidence.file.store(Item("b", "x", str(clip)), Produced(sound=sound(2), original=sound(4)))
+    farther = evidence.file.store(Item("b", "x", Sound(str(clip))), Produced(sound=sound(2), original=sound(4)))
     assert pair(measures.is_nearer(farther, hearing)) == (0, 1)
     for bare, ears in ((replace(answer, sound=None), hearing), (answer, evidence), (_without_clip(answer), hearing)):
         with pytest.raises(UnscorableError):
@@ -122,3 +124,15 @@ def test_times_by_hand(evidence: Evidence) -> None:
 def test_no_sound_has_no_times(evidence: Evidence, measure: Callable[[Answer, Evidence], measures.Score]) -> None:
     with pytest.raises(UnscorableError, match="no sound"):
         measure(Answer(Item("a", "x"), "finished", "text", seconds=1.0), evidence)
+
+
+def test_languages_without_words_set_apart_are_compared_by_characters(evidence: Evidence) -> None:
+    answer = Answer(Item("a", "今天天气很好。", language="zh"), "finished", "今天天气不好")
+    assert pair(measures.transcript(answer, evidence)) == (1, 6)
+
+
+def test_without_a_judge_or_a_reference_nothing_is_judged(evidence: Evidence) -> None:
+    with pytest.raises(UnscorableError, match="no judge; name one"):
+        measures.judged(Answer(Item("a", "what", references=("that",)), "finished", "this"), evidence)
+    with pytest.raises(UnscorableError, match="no reference"):
+        measures.judged(Answer(Item("a", "what"), "finished", "this"), evidence)

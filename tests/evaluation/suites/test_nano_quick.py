@@ -13,7 +13,7 @@ from stepwave.prepare.dialogues import everyday_dialogues
 
 
 def names_to_items(places: Places) -> dict[str, int]:
-    chosen = [check for check in SUITE.checks if check.task not in ("reply", "timed_reply")]
+    chosen = [check for check in SUITE.checks if check.task not in ("reply_heard", "timed_reply")]
     return {check.name: len(check.items(places)) for check in chosen}
 
 
@@ -32,7 +32,7 @@ def test_material_is_what_training_never_saw(shared_data: Path, tmp_path: Path) 
         if check.task in ("transcribe", "vocode", "resynthesise", "say"):
             for item in check.items(places):
                 corpus = "librispeech-251" if "librispeech" in item.id else "ljspeech-32"
-                speaker = Path(item.sound).stem.split("-")[0] if corpus == "librispeech-251" else "lj"
+                speaker = Path(item.sound.path).stem.split("-")[0] if corpus == "librispeech-251" else "lj"
                 clip = Clip(item.id, voice=f"{corpus}/{speaker}" if check.task != "say" else "piper/joe-even")
                 assert held_out.holds(Record(item.id, "asr", (Turn("human", item.text, clip, spoken=True),)))
 
@@ -45,10 +45,10 @@ def test_questions_come_with_their_answers(tmp_path: Path) -> None:
     ]
     write_recordings(tmp_path / "questions.jsonl", recordings)
     first, second = questions(Places(tmp_path / "none", tmp_path))
-    assert first.sound == str(tmp_path / "sounds" / "a.flac")
-    assert dialogue.answer in first.accepted
-    assert second.sound == str(tmp_path / "b.flac")
-    assert second.accepted == ()
+    assert first.sound.path == str(tmp_path / "sounds" / "a.flac")
+    assert dialogue.answer in first.references
+    assert second.sound.path == str(tmp_path / "b.flac")
+    assert second.references == ()
     assert timed_questions(Places(tmp_path / "none", tmp_path)) == [first, second]
 
 

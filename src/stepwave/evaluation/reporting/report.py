@@ -80,7 +80,7 @@ def _cells(report: Report, figure: Figure) -> list[str]:
     interval = figure.interval
     return [
         f"{check.title}, {check.name.rpartition('-')[2]}" if "-" in check.name else check.title,
-        figure.name,
+        _named(figure),
         _number(figure.value, figure.unit),
         "" if interval is None else f"{_number(interval.low, '')} to {_number(interval.high, '')}",
         str(figure.n),
@@ -88,6 +88,12 @@ def _cells(report: Report, figure: Figure) -> list[str]:
         "" if figure.target is None else _wanted(figure.target, figure.unit),
         {None: "", True: "yes", False: "no"}[figure.met],
     ]
+
+
+def _named(figure: Figure) -> str:
+    if figure.group:
+        return f"{figure.name}, {figure.group}"
+    return f"{figure.name}, mean by {figure.by}" if figure.by else figure.name
 
 
 def _number(value: float, unit: Unit) -> str:
@@ -116,8 +122,11 @@ def _remarks(report: Report) -> list[str]:
     ]
     remarks.append(f"Model {facts['model']}, revision {facts['revision']}, seed {facts['seed']}.")
     remarks.append(
-        f"Listener: {facts['listener']}. Texts are normalised by Whisper's English normaliser on both sides."
+        f"Listener: {facts['listener']}. English texts are normalised by Whisper's English normaliser on both sides, "
+        "others lose case and marks."
     )
+    if facts.get("judge"):
+        remarks.append(f"Judge: {facts['judge']}.")
     places: dict[str, list[str]] = {}
     for check, place in facts["environments"].items():
         # A machine with other work to do is a slower one, so the load belongs to what each check ran on.

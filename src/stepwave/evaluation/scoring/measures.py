@@ -7,41 +7,46 @@ question has no place in the measure, or UnscorableError where the answer lacks 
 from pathlib import Path
 
 from stepwave.evaluation.answers import Answer, UnscorableError
-from stepwave.evaluation.figures import Evidence, Score
+from stepwave.evaluation.evidence import Evidence
+from stepwave.evaluation.figures import Score
 from stepwave.evaluation.scoring.metrics import wideband_pesq
 from stepwave.text.word_errors import normalised, word_errors
 
 
-def _compared(reference: str, hypothesis: str) -> Score:
-    counted = word_errors(reference, hypothesis)
+def compared(reference: str, hypothesis: str, language: str) -> Score:
+    """Word errors (character errors where `language` sets no words apart) per word of the reference."""
+    counted = word_errors(reference, hypothesis, language)
     if counted.words == 0:
         raise UnscorableError("there are no words to compare with")
-    return Score(counted.errors, counted.words, normalised(reference), normalised(hypothesis))
+    return Score(counted.errors, counted.words, normalised(reference, language), normalised(hypothesis, language))
 
 
 def transcript(answer: Answer, evidence: Evidence) -> Score:
     """Word errors of the model's transcript against what is said."""
-    return _compared(answer.item.text, answer.text)
+    return compared(answer.item.text, answer.text, answer.item.language)
 
 
 def heard(answer: Answer, evidence: Evidence) -> Score:
     """Word errors of what the model says it heard against what was asked."""
-    return _compared(answer.item.text, answer.heard)
+    return compared(answer.item.text, answer.heard, answer.item.language)
 
 
 def read_back(answer: Answer, evidence: Evidence) -> Score:
     """Word errors of the listener on the model's sound against the text that should be in it. Silence misses all."""
-    return _compared(answer.item.text, evidence.words(answer.sound))
+    language = answer.item.language
+    return compared(answer.item.text, evidence.words(answer.sound, language), language)
 
 
 def sound_against_text(answer: Answer, evidence: Evidence) -> Score:
     """Word errors of the listener on the answer's sound against the answer's own text."""
-    return _compared(answer.text, evidence.words(answer.sound))
+    language = answer.item.answered_in
+    return compared(answer.text, evidence.words(answer.sound, language), language)
 
 
 def original_read_back(answer: Answer, evidence: Evidence) -> Score:
     """Word errors of the listener on the recording that the model's sound was made from."""
-    return _compared(answer.item.text, evidence.words(answer.original))
+    language = answer.item.language
+    return compared(answer.item.text, evidence.words(answer.original, language), language)
 
 
 def added_errors(answer: Answer, evidence: Evidence) -> Score:
@@ -81,15 +86,27 @@ def is_nearer(answer: Answer, evidence: Evidence) -> Score:
 def _clip(answer: Answer) -> Path:
     if answer.item.sound is None:
         raise UnscorableError("there is no recording of a voice")
-    return Path(answer.item.sound)
+    return Path(answer.item.sound.path)
 
 
 def accepted(answer: Answer, evidence: Evidence) -> Score | None:
     """1 if the answer's text is among those accepted, else 0; None where nobody knows what is right."""
-    if not answer.item.accepted:
+    if not answer.item.references:
         return None
-    right = {normalised(text) for text in answer.item.accepted}
-    return Score(float(normalised(answer.text) in right), 1.0, " | ".join(sorted(right)), normalised(answer.text))
+    language = answer.item.answered_in
+    right = {normalised(text, language) for text in answer.item.references}
+    said = normalised(answer.text, language)
+    return Score(float(said in right), 1.0, " | ".join(sorted(right)), said)
+
+
+def judged(answer: Answer, evidence: Evidence) -> Score:
+    """What the judge says of the answer, heard where it was spoken, against the first reference."""
+    if not answer.item.references:
+        raise UnscorableError("there is no reference to judge by")
+    said = evidence.spoken(answer)
+    question = " ".join(filter(None, (answer.item.text, answer.item.instruction)))
+    verdict = evidence.verdict(question, answer.item.references[0], said)
+    return Score(verdict.score, 1.0, answer.item.references[0], said, reason=verdict.said)
 
 
 def first_sound(answer: Answer, evidence: Evidence) -> Score:

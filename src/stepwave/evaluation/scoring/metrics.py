@@ -60,9 +60,9 @@ def ratio_interval(
     if not numerators:
         return Interval(float("nan"), float("nan"))
     above, below = np.asarray(numerators), np.asarray(denominators)
-    draws = _draws(len(above), seed)
+    places = draws(len(above), seed)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return _percentiles(scale * above[draws].sum(1) / below[draws].sum(1))
+        return percentiles(scale * above[places].sum(1) / below[places].sum(1))
 
 
 def median_interval(values: Sequence[float], seed: int = 0) -> Interval:
@@ -70,14 +70,16 @@ def median_interval(values: Sequence[float], seed: int = 0) -> Interval:
     if not values:
         return Interval(float("nan"), float("nan"))
     array = np.asarray(values)
-    return _percentiles(np.median(array[_draws(len(array), seed)], axis=1))
+    return percentiles(np.median(array[draws(len(array), seed)], axis=1))
 
 
-def _draws(count: int, seed: int) -> NDArray[np.int64]:
+def draws(count: int, seed: int) -> NDArray[np.int64]:
+    """Places `[RESAMPLINGS, count]` of `count` items, each row drawn with replacement; the same for the same seed."""
     return np.random.default_rng(seed).integers(0, count, (RESAMPLINGS, count))
 
 
-def _percentiles(values: NDArray[np.float64]) -> Interval:
+def percentiles(values: NDArray[np.float64]) -> Interval:
+    """Where the middle `CONFIDENCE` of the values lies, NaN left out."""
     edge = 100 * (1 - CONFIDENCE) / 2
     low, high = np.nanpercentile(values, [edge, 100 - edge]) if np.isfinite(values).any() else (np.nan, np.nan)
     return Interval(float(low), float(high))

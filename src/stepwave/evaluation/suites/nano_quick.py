@@ -9,9 +9,9 @@ from typing import Final
 
 from stepwave.data.recordings import Recording, read_recordings
 from stepwave.evaluation.accepted import accepted_answers
-from stepwave.evaluation.answers import Item
 from stepwave.evaluation.declaration import Check, Places, Suite
 from stepwave.evaluation.figures import Measure, Target
+from stepwave.evaluation.items import Item, Sound
 from stepwave.evaluation.scoring import measures
 from stepwave.facts.errors import ConfigError
 from stepwave.prepare.checks import CLINC_FILE, QUESTIONS_FILE, checked_people, checked_sentences
@@ -74,7 +74,7 @@ def _missing(data: Path, error: OSError) -> ConfigError:
 
 def _heard(recording: Recording, folder: Path | None = None, accepted: tuple[str, ...] = ()) -> Item:
     path = Path(recording.path) if folder is None else folder / recording.path
-    return Item(recording.id, recording.text, str(path), accepted)
+    return Item(recording.id, recording.text, Sound(str(path)), accepted)
 
 
 SUITE: Final = Suite(
@@ -110,7 +110,7 @@ SUITE: Final = Suite(
             "spoken answers",
             "spoken questions, unseen phrasings in unseen voices",
             questions,
-            "reply",
+            "reply_heard",
             (
                 Measure("sound against text, word error", measures.sound_against_text, target=Target(12)),
                 Measure("answers among those accepted", measures.accepted),

@@ -1,11 +1,10 @@
 """The suite `voices`: whether the model goes on in the voice that a library holds, for every voice there is."""
 
-from pathlib import Path
 from typing import Final
 
-from stepwave.evaluation.answers import Item
 from stepwave.evaluation.declaration import Check, Places, Suite
 from stepwave.evaluation.figures import Measure, Target
+from stepwave.evaluation.items import Item, Sound
 from stepwave.evaluation.scoring import measures
 from stepwave.tools.voices.opening import open_libraries
 
@@ -22,7 +21,7 @@ def library_voices(places: Places) -> list[Item]:
     """Every voice of the user's library and of the project's, with a sentence to say."""
     found = [(library, entry) for library in open_libraries() for entry in library.store.entries()]
     return [
-        Item(entry.name, SENTENCES[number % len(SENTENCES)], str(Path(library.clip_path(entry))))
+        Item(entry.name, SENTENCES[number % len(SENTENCES)], Sound(str(library.clip_path(entry))))
         for number, (library, entry) in enumerate(found)
     ]
 

@@ -1,0 +1,38 @@
+"""Reading the recordings of an item, and seeing that they are those that were meant."""
+
+from pathlib import Path
+
+from stepwave.checkpoints.inspection import file_digest
+from stepwave.data.manifests import read_clip
+from stepwave.data.records import Clip
+from stepwave.evaluation.items import Item, Sound
+from stepwave.facts.errors import AudioNotFoundError, DataError
+from stepwave.signal.resample import Samples
+
+
+def read_sound(sound: Sound, sample_rate: int) -> Samples:
+    """Samples `[n]` of a recording. Raises AudioError where it is missing or damaged."""
+    return read_clip(Clip(sound.path, sound.path, start=sound.start, seconds=sound.seconds), sample_rate)[0]
+
+
+def checked_digests(item: Item) -> tuple[str, ...]:
+    """SHA-256 of every file that the item's model hears, in order.
+
+    Raises AudioNotFoundError for one that is missing, DataError for one that is another than was meant.
+    """
+    return tuple(_checked(sound) for sound in item.sounds)
+
+
+def _checked(sound: Sound) -> str:
+    try:
+        found = file_digest(Path(sound.path))
+    except OSError as error:
+        raise AudioNotFoundError(
+            f"the recording {sound.path} can't be read ({error.strerror}); bring it back, or fetch the data again"
+        ) from error
+    if sound.digest and found != sound.digest.lower():
+        raise DataError(
+            f"the recording {sound.path} has the SHA-256 {found[:16]}..., and {sound.digest[:16]}... was wanted; "
+            "fetch it again"
+        )
+    return found

@@ -1,0 +1,48 @@
+"""What docs/evaluation.md shows has to work."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stepwave.evaluation.declaration import Places
+from stepwave.evaluation.evaluate import Plan, evaluate
+from stepwave.evaluation.reporting import report
+from stepwave.evaluation.scoring.parts import Parts
+from stepwave.signal.files import write_audio
+
+PAGE = Path(__file__).parents[2] / "docs" / "evaluation.md"
+
+
+class ThirtyJudge:
+    """Takes an answer for right that has the word thirty."""
+
+    name = "thirty"
+
+    def judge(self, question: str, reference: str, answer: str) -> Any:
+        assert (question, reference) == ("How old am I?", "About thirty.")
+        return type("Verdict", (), {"score": float("thirty" in answer), "said": f"judged: {answer}"})()
+
+
+@pytest.mark.parametrize(("misheard", "value"), [({}, 100), ({"You are thirty.": "You are dirty."}, 0)])
+def test_the_suite_of_the_page_gives_the_known_figure(
+    scripted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, misheard: dict[str, str], value: float
+) -> None:
+    monkeypatch.setattr(report, "draw", lambda figures, scores, path, title: None)
+    shown: dict[str, Any] = {}
+    exec(re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[0], shown)
+    write_audio(tmp_path / "1.wav", np.full(1_600, 0.1, np.float32), 16_000)
+    subject = scripted({"age-1": "You are thirty."}, misheard=misheard)
+    plan = Plan(shown["SUITE"], Places(tmp_path, tmp_path))
+    told = evaluate(plan, subject, Parts(subject.ears, ThirtyJudge()), tmp_path / "run", lambda name, done, total: None)
+    assert [(each.group, each.value) for each in told.figures] == [("age", value), ("", value)]
+    assert told.facts["judge"] == "thirty"
+    (score,) = told.scores
+    assert score.score is not None
+    assert score.score.reason.startswith("judged: You are")
+    assert (score.group, score.label) == ("age", "30y")
+    text = (tmp_path / "run" / "report.md").read_text()
+    assert "right, mean by task" in text
+    assert "Judge: thirty." in text
