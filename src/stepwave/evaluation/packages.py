@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from stepwave.facts.errors import MissingExtraError
 
-PACKAGES: Final = ("faster_whisper", "jiwer", "matplotlib", "pesq", "whisper_normalizer")
+PACKAGES: Final = ("faster_whisper", "huggingface_hub", "jiwer", "matplotlib", "pesq", "whisper_normalizer")
 """Everything the `eval` extra brings, as it is imported."""
 
 
