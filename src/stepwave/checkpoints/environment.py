@@ -11,7 +11,20 @@ import torch
 
 from stepwave import __version__
 
-_PACKAGES = ("torch", "numpy", "faster-whisper", "ctranslate2", "jiwer", "peft", "pesq", "whisper-normalizer")
+_PACKAGES = (
+    "torch",
+    "numpy",
+    "ctranslate2",
+    "faster-whisper",
+    "jiwer",
+    "opencc",
+    "peft",
+    "pesq",
+    "sacrebleu",
+    "speechmos",
+    "wetext",
+    "whisper-normalizer",
+)
 
 
 def environment() -> dict[str, Any]:

@@ -6,7 +6,22 @@ from typing import Any, Final
 
 from stepwave.facts.errors import MissingExtraError
 
-PACKAGES: Final = ("faster_whisper", "huggingface_hub", "jiwer", "matplotlib", "pesq", "whisper_normalizer")
+PACKAGES: Final = (
+    "faster_whisper",
+    "huggingface_hub",
+    "jiwer",
+    "matplotlib",
+    "onnxruntime",
+    "openai",
+    "opencc",
+    "pesq",
+    "pystoi",
+    "rapidfuzz",
+    "sacrebleu",
+    "speechmos",
+    "wetext",
+    "whisper_normalizer",
+)
 """Everything the `eval` extra brings, as it is imported."""
 
 
