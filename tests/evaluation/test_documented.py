@@ -10,6 +10,8 @@ import pytest
 from stepwave.evaluation.declaration import Places
 from stepwave.evaluation.evaluate import Plan, evaluate
 from stepwave.evaluation.reporting import report
+from stepwave.evaluation.scoring.judge import Verdict
+from stepwave.evaluation.scoring.judge_prompts import JudgePrompt
 from stepwave.evaluation.scoring.parts import Parts
 from stepwave.signal.files import write_audio
 
@@ -21,9 +23,19 @@ class ThirtyJudge:
 
     name = "thirty"
 
-    def judge(self, question: str, reference: str, answer: str) -> Any:
+    def judge(self, question: str, reference: str, answer: str) -> Verdict:
         assert (question, reference) == ("How old am I?", "About thirty.")
-        return type("Verdict", (), {"score": float("thirty" in answer), "said": f"judged: {answer}"})()
+        return Verdict(float("thirty" in answer), f"judged: {answer}")
+
+
+class ThirtyJudges:
+    """Let it judge by the prompt for paralinguistic questions alone."""
+
+    name = "thirty"
+
+    def judge(self, prompt: JudgePrompt, language: str) -> ThirtyJudge:
+        assert (prompt.name, language) == ("paralinguistics/1", "en")
+        return ThirtyJudge()
 
 
 @pytest.mark.parametrize(("misheard", "value"), [({}, 100), ({"You are thirty.": "You are dirty."}, 0)])
@@ -36,7 +48,9 @@ def test_the_suite_of_the_page_gives_the_known_figure(
     write_audio(tmp_path / "1.wav", np.full(1_600, 0.1, np.float32), 16_000)
     subject = scripted({"age-1": "You are thirty."}, misheard=misheard)
     plan = Plan(shown["SUITE"], Places(tmp_path, tmp_path))
-    told = evaluate(plan, subject, Parts(subject.ears, ThirtyJudge()), tmp_path / "run", lambda name, done, total: None)
+    told = evaluate(
+        plan, subject, Parts(subject.ears, ThirtyJudges()), tmp_path / "run", lambda name, done, total: None
+    )
     assert [(each.group, each.value) for each in told.figures] == [("age", value), ("", value)]
     assert told.facts["judge"] == "thirty"
     (score,) = told.scores

@@ -22,6 +22,7 @@ from stepwave.evaluation.figures import Figure, ScoredItem, apply
 from stepwave.evaluation.items import items_digest
 from stepwave.evaluation.reporting.report import Report, write_report
 from stepwave.evaluation.runner import run_check, stored_answers, unanswered
+from stepwave.evaluation.scoring.agreement import agreement
 from stepwave.evaluation.scoring.parts import Parts
 from stepwave.evaluation.subject import Subject
 from stepwave.facts.errors import ConfigError, OutputError, StepwaveError
@@ -123,6 +124,7 @@ def _scored(
     remembering = parts.remembering(folder)
     figures: list[Figure] = []
     scores: list[ScoredItem] = []
+    agreed: dict[str, Any] = {}
     for check in suite.checks:
         answers = answered[check.name]
         if not answers:
@@ -134,10 +136,15 @@ def _scored(
             figures += made
             scores += scored
         progress(f"scoring {check.name}", len(check.measures), len(check.measures))
+        if evidence.judged_twice:
+            first, second = zip(*evidence.judged_twice, strict=True)
+            agreed[check.name] = asdict(agreement(first, second))
     lines = [json.dumps(asdict(score), ensure_ascii=False) + "\n" for score in scores]
     replace_file(folder / SCORES_FILE, "".join(lines).encode())
     cut = {name: sum(answer.status == "cut" for answer in answers) for name, answers in answered.items()}
-    report = Report(suite, tuple(figures), not_measured, {**facts, **parts.facts}, cut, tuple(scores))
+    report = Report(
+        suite, tuple(figures), not_measured, {**facts, **parts.facts, "agreement": agreed}, cut, tuple(scores)
+    )
     write_report(report, folder)
     return report
 

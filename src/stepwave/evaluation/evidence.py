@@ -1,10 +1,12 @@
 """What scoring an answer may look at besides its record: the stored sounds, and the parts that help scoring."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stepwave.evaluation.answers import Answer, AnswerFile, UnscorableError
-from stepwave.evaluation.scoring.parts import Parts, Verdict
+from stepwave.evaluation.scoring.judge import Verdict
+from stepwave.evaluation.scoring.judge_prompts import JUDGE_PROMPTS
+from stepwave.evaluation.scoring.parts import Parts
 from stepwave.facts.rates import INPUT_SAMPLE_RATE
 from stepwave.signal.files import read_audio
 from stepwave.signal.resample import Samples
@@ -16,6 +18,8 @@ class Evidence:
 
     file: AnswerFile
     parts: Parts
+    judged_twice: list[tuple[float, float]] = field(default_factory=list)
+    """What the two judges said of each answer, where there are two."""
 
     def samples(self, sound: str | None) -> Samples:
         """A stored sound `[n]` at 16 kHz. Raises UnscorableError where there is none."""
@@ -31,11 +35,19 @@ class Evidence:
         """The answer in words: what the listener hears in its sound, or its text where it has none."""
         return answer.text if answer.sound is None else self.words(answer.sound, answer.item.answered_in)
 
-    def verdict(self, question: str, reference: str, answer: str) -> Verdict:
-        """The judge's. Raises UnscorableError where it can't be read, or where there is no judge."""
-        if self.parts.judge is None:
+    def verdict(self, prompt: str, question: str, reference: str, answer: str, language: str = "en") -> Verdict:
+        """The judge's verdict, by the prompt of that name. A second judge is asked too, where there is one.
+
+        Raises UnscorableError where it can't be read, and where there is no judge, or none that can use the prompt.
+        """
+        if self.parts.judges is None:
             raise UnscorableError("there is no judge; name one with --judge and score the run again")
-        return self.parts.judge.judge(question, reference, answer)
+        asked = JUDGE_PROMPTS[prompt]
+        verdict = self.parts.judges.judge(asked, language).judge(question, reference, answer)
+        if self.parts.second is not None:
+            other = self.parts.second.judge(asked, language).judge(question, reference, answer)
+            self.judged_twice.append((verdict.score, other.score))
+        return verdict
 
     def likeness(self, sound: str | None, other: str | Path | None) -> float:
         """How alike two voices are, -1 to 1: the cosine of their embeddings. `other` may be a recording anywhere.

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepwave.evaluation.scoring.metrics import error_rate
 from stepwave.evaluation.scoring.error_counts import compare
+from stepwave.evaluation.scoring.metrics import error_rate
 from stepwave.evaluation.scoring.normalisers import NORMALISERS, Convention, Unit, convention, units
 from stepwave.text.word_errors import WordErrors
 

@@ -132,7 +132,8 @@ def test_languages_without_words_set_apart_are_compared_by_characters(evidence: 
 
 
 def test_without_a_judge_or_a_reference_nothing_is_judged(evidence: Evidence) -> None:
+    judged = measures.judged_by("question-answering/1")
     with pytest.raises(UnscorableError, match="no judge; name one"):
-        measures.judged(Answer(Item("a", "what", references=("that",)), "finished", "this"), evidence)
+        judged(Answer(Item("a", "what", references=("that",)), "finished", "this"), evidence)
     with pytest.raises(UnscorableError, match="no reference"):
-        measures.judged(Answer(Item("a", "what"), "finished", "this"), evidence)
+        judged(Answer(Item("a", "what"), "finished", "this"), evidence)

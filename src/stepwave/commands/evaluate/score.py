@@ -8,13 +8,26 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from stepwave.commands.evaluate.parts import LISTENER, VOICE_EAR, Listener, Threads, VoiceEar, open_parts
+from stepwave.commands.evaluate.parts import (
+    LISTENER,
+    VOICE_EAR,
+    Judge,
+    JudgeKey,
+    Listener,
+    SecondJudge,
+    Threads,
+    VoiceEar,
+    open_parts,
+)
 
 
 def score(
     run: Annotated[Path, typer.Argument(help="Folder that a run was stored in.")],
     listener: Listener = LISTENER,
     voice_ear: VoiceEar = VOICE_EAR,
+    judge: Judge = "rules",
+    second_judge: SecondJudge = "",
+    judge_key: JudgeKey = "",
     threads: Threads = 2,
 ) -> None:
     """Score the stored answers of a run again; no model is loaded, and no material is needed.
@@ -27,7 +40,7 @@ def score(
     from stepwave.evaluation.progress import ConsoleProgress
     from stepwave.evaluation.reporting.report import print_report
 
-    parts = open_parts(listener, voice_ear, threads)
+    parts = open_parts(listener, voice_ear, threads, judge, second_judge, judge_key)
     with ConsoleProgress(Console(stderr=True)) as progress:
         report = score_again(run, parts, progress)
     print_report(report, Console())

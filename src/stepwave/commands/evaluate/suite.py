@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from stepwave.commands.evaluate.parts import LISTENER, VOICE_EAR, Listener, Threads, VoiceEar, open_parts
+from stepwave.commands.evaluate.parts import (
+    LISTENER,
+    VOICE_EAR,
+    Judge,
+    JudgeKey,
+    Listener,
+    SecondJudge,
+    Threads,
+    VoiceEar,
+    open_parts,
+)
 
 
 def run(
@@ -44,6 +54,9 @@ def run(
     ] = False,
     listener: Listener = LISTENER,
     voice_ear: VoiceEar = VOICE_EAR,
+    judge: Judge = "rules",
+    second_judge: SecondJudge = "",
+    judge_key: JudgeKey = "",
     device: Annotated[str, typer.Option(help="cpu, or cuda where there is one.")] = "cpu",
     threads: Threads = 2,
 ) -> None:
@@ -62,7 +75,7 @@ def run(
     from stepwave.evaluation.subjects.options import SubjectOptions
 
     plan = Plan(find_suite(str(context.info_name)), Places(data, checks, fetch), only, limit, seed, parallel)
-    parts = open_parts(listener, voice_ear, threads)
+    parts = open_parts(listener, voice_ear, threads, judge, second_judge, judge_key)
     subject = open_subject(model, SubjectOptions(device, threads, parallel))
     folder = output or Path("runs") / "evaluation" / f"{plan.suite.name}-{_short(subject.revision)}"
     with ConsoleProgress(Console(stderr=True)) as progress:

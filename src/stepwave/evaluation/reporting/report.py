@@ -127,6 +127,11 @@ def _remarks(report: Report) -> list[str]:
     )
     if facts.get("judge"):
         remarks.append(f"Judge: {facts['judge']}.")
+    for check, agreed in facts.get("agreement", {}).items():
+        remarks.append(
+            f"{check}: the judge and a second one, {facts['second judge']}, agree on {agreed['percent']:.0f} % of "
+            f"{agreed['items']} answers (Cohen's kappa {agreed['kappa']:.2f})."
+        )
     places: dict[str, list[str]] = {}
     for check, place in facts["environments"].items():
         # A machine with other work to do is a slower one, so the load belongs to what each check ran on.

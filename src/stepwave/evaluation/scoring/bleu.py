@@ -13,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwave.evaluation.scoring.metrics import Interval
 from stepwave.evaluation.packages import package
+from stepwave.evaluation.scoring.metrics import Interval
 from stepwave.evaluation.scoring.normalisers import Normaliser
 from stepwave.evaluation.scoring.resampling import sum_interval
 

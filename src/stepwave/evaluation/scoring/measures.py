@@ -4,11 +4,13 @@ Each takes the stored answer and the evidence (sounds, a listener) and gives an 
 question has no place in the measure, or UnscorableError where the answer lacks what is scored.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 from stepwave.evaluation.answers import Answer, UnscorableError
 from stepwave.evaluation.evidence import Evidence
 from stepwave.evaluation.figures import Score
+from stepwave.evaluation.scoring.judge_prompts import JUDGE_PROMPTS
 from stepwave.evaluation.scoring.metrics import wideband_pesq
 from stepwave.text.word_errors import normalised, word_errors
 
@@ -99,14 +101,22 @@ def accepted(answer: Answer, evidence: Evidence) -> Score | None:
     return Score(float(said in right), 1.0, " | ".join(sorted(right)), said)
 
 
-def judged(answer: Answer, evidence: Evidence) -> Score:
-    """What the judge says of the answer, heard where it was spoken, against the first reference."""
-    if not answer.item.references:
-        raise UnscorableError("there is no reference to judge by")
-    said = evidence.spoken(answer)
-    question = " ".join(filter(None, (answer.item.text, answer.item.instruction)))
-    verdict = evidence.verdict(question, answer.item.references[0], said)
-    return Score(verdict.score, 1.0, answer.item.references[0], said, reason=verdict.said)
+def judged_by(prompt: str) -> Callable[[Answer, Evidence], Score]:
+    """What the judge says of the answer, heard where it was spoken, against the first reference: a share of the best.
+
+    `prompt` is one of `judge_prompts.JUDGE_PROMPTS`.
+    """
+    asked = JUDGE_PROMPTS[prompt]
+
+    def judged(answer: Answer, evidence: Evidence) -> Score:
+        if not answer.item.references:
+            raise UnscorableError("there is no reference to judge by")
+        said, reference = evidence.spoken(answer), answer.item.references[0]
+        question = " ".join(filter(None, (answer.item.text, answer.item.instruction)))
+        verdict = evidence.verdict(prompt, question, reference, said, answer.item.answered_in)
+        return Score(asked.percent(verdict.score) / 100, 1.0, reference, said, reason=verdict.said)
+
+    return judged
 
 
 def first_sound(answer: Answer, evidence: Evidence) -> Score:

@@ -4,39 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
+from stepwave.evaluation.scoring.judges import Judges, RememberingJudges
 from stepwave.evaluation.scoring.listener import Listener, RememberingListener
 from stepwave.evaluation.scoring.voice_ear import VoiceEar
 
 HEARINGS_FILE: Final = "hearings.jsonl"
-
-
-class Verdict(Protocol):
-    """What a judge says of an answer."""
-
-    @property
-    def score(self) -> float:
-        """1 and 0 for right and wrong, or points on the judge's scale."""
-        ...
-
-    @property
-    def said(self) -> str:
-        """The judge's own words."""
-        ...
-
-
-class Judge(Protocol):
-    """Says whether an answer that can't be compared word by word is right, or how good it is."""
-
-    @property
-    def name(self) -> str:
-        """The model, the prompt and the settings: the same name gives the same verdict for the same texts."""
-        ...
-
-    def judge(self, question: str, reference: str, answer: str) -> Verdict:
-        """The verdict on an answer. Raises UnscorableError where there is none, or none that can be read."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -45,16 +19,27 @@ class Parts:
 
     listener: Listener
     """Writes down what spoken answers say."""
-    judge: Judge | None = None
-    """Says whether answers are right; None where nobody was named, and measures that ask one fail."""
+    judges: Judges | None = None
+    """Say whether answers are right, or how good; None where nobody was named, and measures that ask one fail."""
+    second: Judges | None = None
+    """Asked as well, to see how far the two agree; their verdicts are in no figure."""
     voices: VoiceEar | None = None
     """Compares voices; None where none are compared."""
 
     def remembering(self, folder: Path) -> Parts:
-        """The same, with what is heard kept in a run's folder."""
-        return replace(self, listener=RememberingListener(self.listener, folder / HEARINGS_FILE))
+        """The same, with what is heard and judged kept in a run's folder."""
+        return replace(
+            self,
+            listener=RememberingListener(self.listener, folder / HEARINGS_FILE),
+            judges=None if self.judges is None else RememberingJudges(self.judges, folder),
+            second=None if self.second is None else RememberingJudges(self.second, folder),
+        )
 
     @property
     def facts(self) -> dict[str, Any]:
         """Their names, as they are stored."""
-        return {"listener": self.listener.name, "judge": None if self.judge is None else self.judge.name}
+        return {
+            "listener": self.listener.name,
+            "judge": None if self.judges is None else self.judges.name,
+            "second judge": None if self.second is None else self.second.name,
+        }
