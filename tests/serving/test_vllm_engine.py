@@ -63,7 +63,7 @@ def test_an_answer_that_vllm_lets_wait_holds_up_no_other(remote: Running, vllm: 
         gate.set()
         thread.join(30)
     assert first[0].status_code == 503
-    assert first[0].body["code"] == "overloaded"  # type: ignore[index]
+    assert first[0].body["code"] == "service_unavailable"  # type: ignore[index]
     assert "broke off" in first[0].message
 
 
@@ -84,7 +84,7 @@ def test_a_failed_answer_is_told_and_the_session_goes_on(remote: Running, vllm: 
                     details = event.response.status_details
                     assert details is not None
                     assert details.error is not None
-                    assert details.error.code == "overloaded"
+                    assert details.error.code == "service_unavailable"
 
     asyncio.run(talk())
     assert len(vllm.asked) == 2

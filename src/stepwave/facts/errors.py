@@ -19,6 +19,8 @@
     |   +-- MarkupError              tool-call markup that cannot be written
     +-- DataError                    a record, manifest or corpus that cannot be used
     +-- ServiceError                 a synthesis engine, a listener or an endpoint failed
+    |   +-- LanguageServerError      the server that has the language model failed
+    |   +-- StoppingError            this server stops before it is done
     +-- ConfigError                  a setting outside its range, or settings that contradict each other
     |   +-- RegistryError            an unknown name, or a name used twice
     +-- TrainingError                a run cannot go on: its losses are not finite
@@ -113,6 +115,14 @@ class DataError(StepwaveError):
 
 class ServiceError(StepwaveError):
     """A synthesis engine, a listener or an endpoint gave nothing usable, or nothing in time."""
+
+
+class LanguageServerError(ServiceError):
+    """The server that has the language model gave nothing usable, or nothing in time."""
+
+
+class StoppingError(ServiceError):
+    """This server stops before it is done with what was asked."""
 
 
 class TrainingError(StepwaveError):

@@ -7,10 +7,12 @@ from typing import Any, Final
 from stepwave.facts.errors import (
     AudioError,
     ConfigError,
+    LanguageServerError,
     MissingExtraError,
     ProtocolError,
     ServiceError,
     StepwaveError,
+    StoppingError,
     TextError,
     ToolError,
 )
@@ -48,6 +50,10 @@ def api_error(error: Exception) -> ApiError:
     """What a client is told of `error`: our own errors by their message, others without any detail."""
     if isinstance(error, ApiError):
         return error
+    if isinstance(error, StoppingError):
+        return ApiError(str(error), 503, "stopping", kind="server_error", retry_after=10)
+    if isinstance(error, LanguageServerError):
+        return ApiError(str(error), 503, "service_unavailable", kind="server_error", retry_after=1)
     if isinstance(error, ServiceError):
         return ApiError(str(error), 503, "overloaded", kind="server_error", retry_after=1)
     if isinstance(error, MissingExtraError):

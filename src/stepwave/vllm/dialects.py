@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Literal, Protocol
 
-from stepwave.facts.errors import AudioError, ConfigError, ServiceError
+from stepwave.facts.errors import AudioError, ConfigError, LanguageServerError
 from stepwave.facts.events import (
     AudioDelta,
     Event,
@@ -50,12 +50,14 @@ _REASONS: Final[Mapping[str, FinishReason]] = {
 def read_lines(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
     """Server-sent events, line by line without line ends, as chunks.
 
-    Raises ServiceError for a line that is too long or no JSON object, for an error that the server reports, and where
-    the stream ends without `[DONE]`.
+    Raises LanguageServerError for a line that is too long or no JSON object, for an error that the server reports, and
+    where the stream ends without `[DONE]`.
     """
     for line in lines:
         if len(line) > LONGEST_LINE:
-            raise ServiceError(f"the server sent a line of {len(line):,} characters; wanted {LONGEST_LINE:,} at most")
+            raise LanguageServerError(
+                f"the server sent a line of {len(line):,} characters; wanted {LONGEST_LINE:,} at most"
+            )
         if not line.startswith("data:"):  # comments, event names and the empty lines between events
             continue
         data = line.removeprefix("data:").strip()
@@ -64,11 +66,11 @@ def read_lines(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
         try:
             chunk = json.loads(data)
         except (ValueError, RecursionError) as error:
-            raise ServiceError(f"the server sent a chunk that is not JSON ({error}); ask again") from None
+            raise LanguageServerError(f"the server sent a chunk that is not JSON ({error}); ask again") from None
         if not isinstance(chunk, dict):
-            raise ServiceError(f"the server sent a chunk that is a {type(chunk).__name__}; wanted a JSON object")
+            raise LanguageServerError(f"the server sent a chunk that is a {type(chunk).__name__}; wanted a JSON object")
         yield chunk
-    raise ServiceError("the server's stream broke off before its end; ask again")
+    raise LanguageServerError("the server's stream broke off before its end; ask again")
 
 
 def read_stream(
@@ -87,7 +89,7 @@ def read_stream(
 
     Raises:
         ConfigError: an unknown dialect, or `ids` without a tokenizer.
-        ServiceError: a chunk is not of the dialect, the server reports an error, or the answer has no end.
+        LanguageServerError: a chunk is not of the dialect, the server reports an error, or the answer has no end.
     """
     return _events(chunks, _reader(dialect, tokenizer, spoken))
 
@@ -128,20 +130,20 @@ def _events(chunks: Iterable[Mapping[str, Any]], reader: _Reader) -> Iterator[Ev
     reason: FinishReason | None = None
     for chunk in chunks:
         if chunk.get("error"):
-            raise ServiceError(f"the server reports an error: {error_text(chunk['error'])}")
+            raise LanguageServerError(f"the server reports an error: {error_text(chunk['error'])}")
         choices = chunk.get("choices")
         if not isinstance(choices, list):
-            raise ServiceError("the server sent a chunk without choices; wanted a chat completion's stream")
+            raise LanguageServerError("the server sent a chunk without choices; wanted a chat completion's stream")
         if not choices:  # the closing chunk with the usage
             continue
         choice = _object(choices[0], "choice")
         yield from reader.take(chunk, choice)
         if (ended := choice.get("finish_reason")) is not None:
             if ended not in _REASONS:
-                raise ServiceError(f"the server ended the answer with the reason {ended!r}, which is not known")
+                raise LanguageServerError(f"the server ended the answer with the reason {ended!r}, which is not known")
             reason = _REASONS[ended]
     if reason is None:
-        raise ServiceError("the server's answer has no end (no finish_reason); ask again")
+        raise LanguageServerError("the server's answer has no end (no finish_reason); ask again")
     yield from reader.finish()
     yield Finished(reason, reader.text_tokens, reader.speech_tokens, time.perf_counter() - started)
 
@@ -157,10 +159,10 @@ class _Ids:
     def take(self, chunk: Mapping[str, Any], choice: Mapping[str, Any]) -> Iterator[Event]:
         ids = choice.get("token_ids") or []
         if not isinstance(ids, list) or not all(type(token) is int for token in ids):
-            raise ServiceError("the server sent token_ids that are no list of numbers")
+            raise LanguageServerError("the server sent token_ids that are no list of numbers")
         content = _object(choice.get("delta") or {}, "delta").get("content")
         if content and not ids:
-            raise ServiceError('the server sent text without token_ids; ask it with "return_token_ids": true')
+            raise LanguageServerError('the server sent text without token_ids; ask it with "return_token_ids": true')
         codes: list[int] = []
         for token in ids:
             item = self._pattern.push(token)
@@ -213,7 +215,7 @@ class _Omni:
         delta = _object(choice.get("delta") or {}, "delta")
         modality = chunk.get("modality") or "text"
         if modality not in ("text", "audio"):
-            raise ServiceError(f"the server sent a chunk of modality {modality!r}; wanted text or audio")
+            raise LanguageServerError(f"the server sent a chunk of modality {modality!r}; wanted text or audio")
         content = _text(delta, "content")
         if modality == "audio":
             if content:
@@ -241,11 +243,15 @@ class _ToolCalls:
             index = call.get("index", 0)
             function = _object(call.get("function") or {}, "function of a tool call")
             if type(index) is not int or not 0 <= index < MOST_TOOL_CALLS:
-                raise ServiceError(f"the server sent a tool call of index {index!r}; wanted 0 to {MOST_TOOL_CALLS - 1}")
+                raise LanguageServerError(
+                    f"the server sent a tool call of index {index!r}; wanted 0 to {MOST_TOOL_CALLS - 1}"
+                )
             self._names[index] = self._names.get(index, "") + _text(function, "name")
             arguments = self._arguments.get(index, "") + _text(function, "arguments")
             if len(arguments) > MOST_ARGUMENTS:
-                raise ServiceError(f"the server sent more than {MOST_ARGUMENTS:,} characters of a tool's arguments")
+                raise LanguageServerError(
+                    f"the server sent more than {MOST_ARGUMENTS:,} characters of a tool's arguments"
+                )
             self._arguments[index] = arguments
 
     def requests(self) -> Iterator[Event]:
@@ -257,18 +263,20 @@ def _sound(encoded: str) -> AudioDelta:
     try:
         audio = read_audio(base64.b64decode(encoded, validate=True), sample_rate=None)
     except (binascii.Error, AudioError) as error:
-        raise ServiceError(f"the server sent sound that can't be read ({error}); wanted a WAV in base64") from None
+        raise LanguageServerError(
+            f"the server sent sound that can't be read ({error}); wanted a WAV in base64"
+        ) from None
     return AudioDelta(audio.samples, audio.sample_rate)
 
 
 def _object(value: Any, what: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise ServiceError(f"the server sent a {what} that is a {type(value).__name__}; wanted a JSON object")
+        raise LanguageServerError(f"the server sent a {what} that is a {type(value).__name__}; wanted a JSON object")
     return value
 
 
 def _text(values: Mapping[str, Any], name: str) -> str:
     value = values.get(name)
     if value is not None and not isinstance(value, str):
-        raise ServiceError(f"the server sent {name} that is a {type(value).__name__}; wanted text")
+        raise LanguageServerError(f"the server sent {name} that is a {type(value).__name__}; wanted text")
     return value or ""

@@ -16,7 +16,7 @@ import numpy as np
 
 from stepwave import __version__
 from stepwave.dialogue.stepwave import Stepwave
-from stepwave.facts.errors import ServiceError
+from stepwave.facts.errors import StoppingError
 from stepwave.facts.events import AudioDelta, Event, Finished, TextDelta, ToolCallRequest
 from stepwave.serving.http.chat_history import History
 from stepwave.serving.http.chat_request import ChatRequest
@@ -87,7 +87,7 @@ class Answer:
         """The assistant's turn as token ids, its end mark left out; calls and their results are within."""
 
     async def events(self) -> AsyncGenerator[RoundEvent]:
-        """Answer; errors as `Session.add` and `Session.stream`, and ServiceError where the server stops meanwhile."""
+        """Answer; errors as `Session.add` and `Session.stream`, and StoppingError where the server stops meanwhile."""
         service, special = self._service, self._service.talker.engine.tokenizer.special
         called = stopped = False
 
@@ -108,7 +108,7 @@ class Answer:
                     stopped = event.reason == "interrupted" and service.stopped.is_set()
                 yield event
         if stopped:
-            raise ServiceError("the server stopped before the answer was complete; ask again later")
+            raise StoppingError("the server stopped before the answer was complete; ask again later")
         self.spoken_ids = [special.tts_start, *self._session.ids[len(self._prompt) : -1]]
 
     def is_theirs(self, call: ToolCallRequest) -> bool:

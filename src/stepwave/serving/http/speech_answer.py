@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from stepwave.dialogue.stepwave import PAUSE_SECONDS, Stepwave
-from stepwave.facts.errors import ServiceError
+from stepwave.facts.errors import StoppingError
 from stepwave.facts.events import AudioDelta, Event, Finished
 from stepwave.facts.rates import OUTPUT_SAMPLE_RATE
 from stepwave.serving.http.answering import events_of
@@ -66,7 +66,7 @@ def _with_pauses(talker: Stepwave, text: str, voice: SpokenVoice, stopped: threa
     between = False
     for event in talker.stream_say(text, voice):
         if stopped.is_set():
-            raise ServiceError("the server stopped before all was read; ask again later")
+            raise StoppingError("the server stopped before all was read; ask again later")
         if between and isinstance(event, AudioDelta):
             yield pause
             between = False

@@ -14,7 +14,7 @@ from stepwave.dialogue.language import Engine
 from stepwave.dialogue.listening import stretches
 from stepwave.dialogue.session import Session
 from stepwave.dialogue.tasks import stream_transcript
-from stepwave.facts.errors import ServiceError
+from stepwave.facts.errors import StoppingError
 from stepwave.facts.events import TextDelta
 from stepwave.facts.rates import INPUT_SAMPLE_RATE, PIECE_SECONDS
 from stepwave.serving.errors import ApiError
@@ -75,7 +75,7 @@ def _written(samples: Samples, write: Writer, stopped: threading.Event) -> Itera
     at = 0
     for stretch in stretches(samples, PIECE_SECONDS):
         if stopped.is_set():
-            raise ServiceError("the server stopped before the recording was written down; ask again later")
+            raise StoppingError("the server stopped before the recording was written down; ask again later")
         end = at + len(stretch)
         text = ""
         for part in write(stretch):

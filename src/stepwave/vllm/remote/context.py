@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import soundfile
 
-from stepwave.facts.errors import ConfigError, ServiceError, TemplateError
+from stepwave.facts.errors import ConfigError, LanguageServerError, TemplateError
 from stepwave.facts.events import Event, Finished, FinishReason
 from stepwave.facts.rates import INPUT_SAMPLE_RATE, placeholders
 from stepwave.generation.decode import DecodeSettings
@@ -125,7 +125,7 @@ class RemoteContext:
     ) -> Iterator[Event]:
         """Let the server answer, and yield its answer as events; as `generation.decode.decode`.
 
-        Raises ServiceError where the server fails, writes what no answer can hold, or is given up
+        Raises LanguageServerError where the server fails, writes what no answer can hold, or is given up
         (`dialogue.waiting`). What came before is in the context.
         """
         return _Answer(self, self._tokenizer, settings or DecodeSettings(), interrupted or (lambda: False)).events()
@@ -139,7 +139,7 @@ class RemoteContext:
     def tokens(self, sampling: Mapping[str, Any]) -> Generator[int]:
         """The ids with which the server goes on, as they come; it is left alone when the iterator is closed.
 
-        Raises ServiceError.
+        Raises LanguageServerError.
         """
         by_name = any(clip.told for clip in self._clips)
         try:
@@ -167,7 +167,7 @@ class RemoteContext:
                 reason = ended or reason
                 yield from ids
         if reason not in _ENDS:
-            raise ServiceError(f"the server ended the answer with the reason {reason!r}; ask again")
+            raise LanguageServerError(f"the server ended the answer with the reason {reason!r}; ask again")
 
     def _short_ids(self) -> list[int]:
         """The ids with one placeholder for each piece of sound, which is how vLLM wants them."""
@@ -225,7 +225,7 @@ class _Answer:
     def _check(self, token: int) -> None:
         choice = self._slots.choice()
         if not _may_come(choice, token):
-            raise ServiceError(
+            raise LanguageServerError(
                 f"the server wrote token {token} where no answer has it; start vLLM with "
                 "--logits-processors stepwave.vllm.pattern:SpokenPattern, of this version of Stepwave"
             )
@@ -239,12 +239,12 @@ def _may_come(choice: Choice, token: int) -> bool:
 
 
 def _read(chunk: Mapping[str, Any]) -> tuple[list[int], str | None]:
-    """New ids and the reason of the end, if it is the end. Raises ServiceError for what is no chunk."""
+    """New ids and the reason of the end, if it is the end. Raises LanguageServerError for what is no chunk."""
     if chunk.get("error"):
-        raise ServiceError(f"the server reports an error: {error_text(chunk['error'])}")
+        raise LanguageServerError(f"the server reports an error: {error_text(chunk['error'])}")
     choices = chunk.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else {}
     ids = choice.get("token_ids") or [] if isinstance(choice, Mapping) else None
     if not isinstance(ids, list) or not all(type(token) is int for token in ids):
-        raise ServiceError("the server sent token_ids that are no list of numbers; is it vLLM 0.32 or later?")
+        raise LanguageServerError("the server sent token_ids that are no list of numbers; is it vLLM 0.32 or later?")
     return ids, choice.get("finish_reason")

@@ -12,7 +12,7 @@ import numpy as np
 from stepwave.checkpoints.layouts import Layout
 from stepwave.dialogue.engine import SpeechParts
 from stepwave.facts.conversation import AudioPart, Message
-from stepwave.facts.errors import ConfigError, ServiceError
+from stepwave.facts.errors import ConfigError, LanguageServerError
 from stepwave.facts.tokens import NAMES, SPEECH_CODES, speech_name
 from stepwave.generation.decode import DecodeSettings
 from stepwave.generation.speak import SpeechStream
@@ -90,7 +90,7 @@ def connect(
 
     Raises:
         ConfigError: the URL is none, or the server has not that model, or another one than is here.
-        ServiceError: the server can't be reached, lacks what is needed, or has not the plug-in's pattern.
+        LanguageServerError: the server can't be reached, lacks what is needed, or has not the plug-in's pattern.
         CheckpointError, TokenizerError: the model here can't be used.
     """
     server = Server(url, key)
@@ -117,7 +117,7 @@ def _served(server: Server, wanted: str | None) -> tuple[str, int]:
         raise ConfigError(f"the server at {server.url} has no model '{name}'; it has {known}")
     positions = models[name]
     if type(positions) is not int or positions < 1:
-        raise ServiceError(f"the server at {server.url} does not tell its max_model_len; is it vLLM?")
+        raise LanguageServerError(f"the server at {server.url} does not tell its max_model_len; is it vLLM?")
     return name, positions
 
 
@@ -145,11 +145,11 @@ def _check_answers(engine: RemoteEngine) -> None:
         with closing(context.tokens(asked)) as tokens:
             said = next(tokens, None)
     except RefusedError as error:
-        raise ServiceError(
+        raise LanguageServerError(
             f"{error}; vLLM 0.32 or later is wanted, with stepwave installed, started with --enable-scale-out"
         ) from None
     if said != word:
-        raise ServiceError(
+        raise LanguageServerError(
             f"{place} does not keep to the pattern of spoken answers; start vLLM with "
             "--logits-processors stepwave.vllm.pattern:SpokenPattern, of this version of Stepwave"
         )

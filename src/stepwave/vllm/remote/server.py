@@ -1,7 +1,7 @@
 """The connection to a vLLM server: JSON over HTTP, and answers whose tokens are read by a thread of their own.
 
 Only the one address is contacted: no redirects, no proxies. Every wait and every size is bounded, and whatever goes
-wrong is a ServiceError. What is asked and what comes back means nothing here.
+wrong is a LanguageServerError. What is asked and what comes back means nothing here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from stepwave.dialogue.waiting import given_up
-from stepwave.facts.errors import ConfigError, ServiceError
+from stepwave.facts.errors import ConfigError, LanguageServerError
 from stepwave.vllm.dialects import LONGEST_LINE, error_text, read_lines
 
 MOST_BYTES: Final = 1_000_000
@@ -46,7 +46,7 @@ class Patience:
             raise ConfigError("a server's patience must be above 0 seconds")
 
 
-class RefusedError(ServiceError):
+class RefusedError(LanguageServerError):
     """The server answered a request with an error."""
 
     def __init__(self, message: str, status: int) -> None:
@@ -78,12 +78,12 @@ class Server:
             self._headers["Authorization"] = f"Bearer {key}"
 
     def get(self, path: str) -> Mapping[str, Any]:
-        """The JSON object at `path`. Raises ServiceError."""
+        """The JSON object at `path`. Raises LanguageServerError."""
         with self._open("GET", path, None) as exchange:
             return exchange.whole()
 
     def post(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The JSON object that answers `body`. Raises ServiceError."""
+        """The JSON object that answers `body`. Raises LanguageServerError."""
         with self._open("POST", path, body) as exchange:
             return exchange.whole()
 
@@ -123,7 +123,7 @@ class _Exchange:
         self._connection.close()
 
     def whole(self) -> Mapping[str, Any]:
-        """The response as a JSON object of bounded size. Raises ServiceError."""
+        """The response as a JSON object of bounded size. Raises LanguageServerError."""
         try:
             with self._send() as response:
                 data = response.read(MOST_BYTES + 1)
@@ -134,11 +134,11 @@ class _Exchange:
         except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
-            raise ServiceError(f"{_PLACE} sent no JSON object of at most {MOST_BYTES:,} bytes; is it vLLM?")
+            raise LanguageServerError(f"{_PLACE} sent no JSON object of at most {MOST_BYTES:,} bytes; is it vLLM?")
         return found
 
     def chunks(self) -> Iterator[Mapping[str, Any]]:
-        """The objects of a response that is a stream of events. Raises ServiceError."""
+        """The objects of a response that is a stream of events. Raises LanguageServerError."""
         try:
             with self._send() as response:
                 yield from read_lines(_lines(response))
@@ -159,7 +159,9 @@ class _Exchange:
             connection.connect()
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise ServiceError(f"{_PLACE} can't be reached ({reason}); is it running, and --url its address?") from None
+            raise LanguageServerError(
+                f"{_PLACE} can't be reached ({reason}); is it running, and --url its address?"
+            ) from None
         connection.sock.settimeout(self._server.patience.silent_seconds)
         with self._lock:
             if self.given_up:
@@ -173,12 +175,12 @@ class _Exchange:
                 raise _refusal(response)
         return response
 
-    def _broken(self, error: Exception) -> ServiceError:
+    def _broken(self, error: Exception) -> LanguageServerError:
         if isinstance(error, TimeoutError):
-            return ServiceError(
+            return LanguageServerError(
                 f"{_PLACE} said nothing for {self._server.patience.silent_seconds:g} s; ask again later"
             )
-        return ServiceError(f"{_PLACE} broke the connection off ({type(error).__name__}); ask again")
+        return LanguageServerError(f"{_PLACE} broke the connection off ({type(error).__name__}); ask again")
 
 
 class Chunks:
@@ -200,7 +202,7 @@ class Chunks:
         self._exchange.break_off()
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        """The chunks as they come. Raises ServiceError where the server fails, or nobody waits any more."""
+        """The chunks as they come. Raises LanguageServerError where the server fails, or nobody waits any more."""
         while (found := self._next()) is not None:
             if isinstance(found, Exception):
                 raise found
@@ -215,10 +217,10 @@ class Chunks:
                 return self._found.get(timeout=_POLL_SECONDS)
             except Empty:
                 if given_up():
-                    return ServiceError("the answer was given up before it was complete")
+                    return LanguageServerError("the answer was given up before it was complete")
                 if time.monotonic() > latest:
                     seconds = patience.silent_seconds
-                    return ServiceError(f"{_PLACE} wrote nothing for {seconds:g} s; ask again later")
+                    return LanguageServerError(f"{_PLACE} wrote nothing for {seconds:g} s; ask again later")
 
     def _read(self) -> None:
         try:
@@ -238,7 +240,7 @@ def _lines(response: http.client.HTTPResponse) -> Iterator[str]:
         yield line.decode("utf-8", errors="replace").rstrip("\r\n")
 
 
-def _refusal(response: http.client.HTTPResponse) -> ServiceError:
+def _refusal(response: http.client.HTTPResponse) -> LanguageServerError:
     status = response.status
     if 300 <= status < 400:
         return RefusedError(f"{_PLACE} sends on to another one; give that one's address", status)
