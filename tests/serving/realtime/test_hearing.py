@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from stepwave.dialogue.stepwave import Stepwave
 from stepwave.serving.config import ServerConfig
 from stepwave.serving.realtime.hearing import Hearing, Question
+from stepwave.serving.realtime.input_buffer import InputBuffer
 from stepwave.serving.realtime.playback import Playback
 from stepwave.serving.realtime.settings import Settings
 from stepwave.serving.service import Service
@@ -40,8 +41,8 @@ class Heard:
     def interrupt(self) -> None:
         self.responding = False
 
-    def foresee(self, samples: Samples, speech_end: int) -> bool:
-        self.pauses.append((len(samples), speech_end))
+    def foresee(self, samples: Callable[[], Samples], speech_end: int) -> bool:
+        self.pauses.append((len(samples()), speech_end))
         self.refusals -= 1
         return self.refusals < 0
 
@@ -155,3 +156,31 @@ def test_a_pause_that_is_not_taken_up_is_told_again(service: Service, spoken_que
     assert len(set(ends)) == 1
     assert list(lengths) == sorted(lengths)
     assert lengths[-1] > lengths[0], "what was heard since is not there"
+
+
+class Busy(Heard):
+    """A listener that has no time to answer ahead."""
+
+    def foresee(self, samples: Callable[[], Samples], speech_end: int) -> bool:
+        self.pauses.append((0, speech_end))
+        return False
+
+
+def test_what_is_not_taken_up_is_not_copied(
+    service: Service, spoken_question: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied, turn = list[int](), InputBuffer.turn
+
+    def counted(self: InputBuffer, end: int) -> Samples:
+        copied.append(end)
+        return turn(self, end)
+
+    monkeypatch.setattr(InputBuffer, "turn", counted)
+    heard = Busy()
+    turns = Settings(turns=TurnSettings(silence_seconds=1.0))
+    heard.hearing = Hearing(service, turns, heard.playback, heard.events.append, heard)
+    sound, piece = pcm16(spoken_question) + 2 * SECOND, 960
+    for start in range(0, len(sound), piece):
+        heard.append(sound[start : start + piece])
+    assert len(heard.pauses) > 10
+    assert len(heard.questions) == len(copied) == 1

@@ -168,7 +168,7 @@ class Answers:
         rounds = in_rounds(self._service, reading.session, calls, ask, self._stopped)
         self._begin(self._run(reading, response, rounds, asked, before, draft))
 
-    def foresee(self, settings: Settings, samples: Samples, speech_end: int) -> bool:
+    def foresee(self, settings: Settings, samples: Callable[[], Samples], speech_end: int) -> bool:
         """Begin to answer what was said so far, in case that it is all, where nothing else is to be done.
 
         Whether it was begun: an answer that is being thrown away, say, takes a moment.
@@ -181,7 +181,7 @@ class Answers:
         except ApiError:
             return False
         reading, places = self._reading, list[Place]()
-        messages = [item.message() for item in (*self._items.unasked, spoken_item("", samples))]
+        messages = [item.message() for item in (*self._items.unasked, spoken_item("", samples()))]
 
         def make() -> Iterator[Event]:
             reading.make_room()

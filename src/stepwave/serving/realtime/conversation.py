@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -105,7 +105,7 @@ class Conversation:
         if self.responding:
             self._answers.stop("turn_detected")
 
-    def foresee(self, samples: Samples, speech_end: int) -> bool:
+    def foresee(self, samples: Callable[[], Samples], speech_end: int) -> bool:
         """Begin to answer what was said so far, in case that it is all; whether it was begun."""
         return self._answers.foresee(self._settings, samples, speech_end)
 

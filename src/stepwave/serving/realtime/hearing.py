@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -48,9 +49,10 @@ class Listener(Protocol):
     def interrupt(self) -> None:
         """Somebody speaks, and the answer under way is to stop."""
 
-    def foresee(self, samples: Samples, speech_end: int) -> bool:
-        """`samples` [n] at 16 kHz may be all of a question, whose speech ended at `speech_end`; it pauses.
+    def foresee(self, samples: Callable[[], Samples], speech_end: int) -> bool:
+        """What `samples` gives, [n] at 16 kHz, may be all of a question, whose speech ended at `speech_end`; it pauses.
 
+        Giving it copies the question, so it is asked for where that is taken up.
         False where nothing can be begun yet: it is told again while the pause lasts.
         """
 
@@ -142,7 +144,7 @@ class Hearing:
             return
         if pause.seconds < turns.expecting_seconds:
             return
-        if self._listener.foresee(self._buffer.turn(self._buffer.position), pause.speech_end):
+        if self._listener.foresee(lambda: self._buffer.turn(self._buffer.position), pause.speech_end):
             self._foreseen = pause.speech_end
 
     def _started(self, event: SpeechStarted) -> None:
