@@ -11,6 +11,7 @@ from stepwave.dialogue.stepwave import Stepwave
 from stepwave.dialogue.voices import REMEMBERED, VoiceMaker, Voices
 from stepwave.facts.errors import AudioNotFoundError, AudioTooShortError, ConfigError
 from stepwave.models.detokenizer import Voice
+from stepwave.models.flow_stream import FlowStream
 from stepwave.signal.files import Audio
 
 
@@ -112,9 +113,14 @@ def test_threads_that_choose_one_recording_share_its_voice() -> None:
 
 def test_a_remembered_voice_keeps_its_prompt(talker: Stepwave) -> None:
     first = talker.voice(clip(2.2))
-    heard = talker.engine.detokenizer._heard["seamless"][first]
+    held = talker.engine.detokenizer.heard
+
+    def missing() -> FlowStream:
+        pytest.fail("the prompt was forgotten")
+
+    heard = held.stream(first, "seamless", missing)
     second = talker.voice(clip(2.2))
-    assert talker.engine.detokenizer._heard["seamless"][second] is heard
+    assert held.stream(second, "seamless", missing) is heard
 
 
 @pytest.mark.parametrize("audio", [clip(0.9), clip(0.5, silence=3.0)])

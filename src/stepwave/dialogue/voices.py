@@ -41,8 +41,8 @@ LONGEST_PROMPT_SECONDS: Final = 10.0
 LEAST_PROMPT_SECONDS: Final = 1.0
 """Less sound says too little about a voice."""
 REMEMBERED: Final = 16
-"""Voices made of recordings that are kept, each with what its prompt left in the flow's caches: some 5 MB for a second
-of prompt with nano, 65 MB with mini."""
+"""Voices made of recordings that are kept, 0.2 MB each. What their prompts left in the flow's caches takes much more
+and is bounded by itself (`models.heard_prompts`)."""
 _LONGEST_CLIP_SECONDS: Final = 600.0
 
 

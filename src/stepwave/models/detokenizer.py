@@ -6,8 +6,7 @@ the cutting of a reply into codes.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
-from weakref import WeakKeyDictionary
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from stepwave.facts.rates import SPEECH_MEL_PER_TOKEN
 from stepwave.facts.tokens import SPEECH_CODES
 from stepwave.models.flow import FlowMatching
 from stepwave.models.flow_stream import FlowStream
+from stepwave.models.heard_prompts import HeardPrompts
 from stepwave.models.vocoder import Vocoder
 from stepwave.models.vocoder_stream import ReleasedVocoderStream, VocoderStream
 from stepwave.signal.resample import Samples
@@ -60,16 +60,14 @@ class Voice:
 class Detokenizer:
     """Makes sound from codes. Holds the two models and no state of any utterance; both must be in evaluation mode.
 
-    What a voice's prompt leaves in the flow's caches is computed once and kept as long as the `Voice` object lives.
+    What a voice's prompt leaves in the flow's caches is computed once and kept as long as the `Voice` object lives and
+    there is room for it (`HeardPrompts`).
     """
 
     def __init__(self, flow: FlowMatching, vocoder: Vocoder) -> None:
         self.flow = flow
         self.vocoder = vocoder
-        self._heard: dict[Mode, WeakKeyDictionary[Voice, FlowStream]] = {
-            "seamless": WeakKeyDictionary(),
-            "released": WeakKeyDictionary(),
-        }
+        self.heard: HeardPrompts[Voice] = HeardPrompts()
 
     @torch.no_grad()
     def whole(self, codes: Iterable[int] | Tensor, voice: Voice) -> Samples:
@@ -91,13 +89,14 @@ class Detokenizer:
 
         Opening a voice for the first time computes its prompt.
         """
-        if mode not in self._heard:
+        if mode not in get_args(Mode):
             raise ConfigError(f"unknown streaming mode '{mode}'; choose seamless or released")
-        heard = self._heard[mode].get(voice)
-        if heard is None:
+
+        def hear() -> FlowStream:
             speaker, prompt_codes, prompt_mel = self._prompt(voice)
-            heard = FlowStream(self.flow, prompt_codes, prompt_mel, speaker, mode=mode)
-            self._heard[mode][voice] = heard
+            return FlowStream(self.flow, prompt_codes, prompt_mel, speaker, mode=mode)
+
+        heard = self.heard.stream(voice, mode, hear)
         return DetokenizerStream(heard.fork(), self.vocoder, mode, SPEECH_MEL_PER_TOKEN * self.flow.config.chunk_codes)
 
     def _prompt(self, voice: Voice) -> tuple[Tensor, Tensor | None, Tensor | None]:

@@ -10,6 +10,7 @@ A stream is for one utterance and one thread; many streams can share one model.
 
 import copy
 from collections.abc import Sequence
+from itertools import chain
 from typing import Literal
 
 import torch
@@ -78,6 +79,20 @@ class FlowStream:
     def frames(self) -> int:
         """Mel frames given out so far."""
         return max(0, self._position - self._prompt)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of what the stream remembers; forks share what was remembered before them."""
+        tensors: list[Tensor | None] = [self._encoder.ahead_past, self._encoder.up_past]
+        caches = [*self._encoder.caches, *self._encoder.up_caches]
+        for state in chain.from_iterable(self._states):
+            caches.append(state.keys)
+            tensors += state.past or ()
+        for cache in caches:
+            tensors += [*cache.keys, *cache.values]
+        # A view keeps all of what it looks into, which other views may do, too.
+        storages = [one.untyped_storage() for one in tensors if one is not None]
+        return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
 
     def fork(self) -> "FlowStream":
         """A second stream that goes on from here on its own."""
