@@ -54,3 +54,36 @@ def test_what_small_blocks_leave_free_goes_back_when_asked() -> None:
     done = subprocess.run([sys.executable, "-c", TRIMMED], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) > 0.8
+
+
+PRODUCTS = """
+import ctypes
+import torch
+from stepwave.serving import memory
+
+held = memory._of_mkl("mkl_serv_mem_stat")
+if held is None:
+    print("none")
+else:
+    held.restype, count = ctypes.c_int64, ctypes.c_int()
+    weight = torch.ones(576, 1536)
+    for rows in range(64, 640, 64):
+        torch.ones(rows, 576) @ weight
+    before = held(ctypes.byref(count))
+    memory.give_back_now()
+    again = torch.ones(64, 576) @ weight
+    memory.give_back_now()
+    print(before, held(ctypes.byref(count)), float(again.max()))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="PyTorch brings MKL on Linux")
+def test_buffers_of_products_go_back_when_asked() -> None:
+    done = subprocess.run([sys.executable, "-c", PRODUCTS], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    if done.stdout.strip() == "none":
+        pytest.skip("PyTorch was built without MKL")
+    before, after, product = map(float, done.stdout.split())
+    assert before > 1 << 20
+    assert after == 0
+    assert product == 576
