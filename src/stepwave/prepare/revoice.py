@@ -89,7 +89,7 @@ class Revoice(Step):
 
     def _revoiced(self, clip: Clip, parts: Parts) -> dict[str, NDArray[Any]]:
         samples, _ = read_clip(clip, OUTPUT_SAMPLE_RATE)
-        voice = AnalysedVoice.of(samples, quick=True)
+        voice = AnalysedVoice.of(samples)
         found: dict[str, NDArray[Any]] = {}
         for number in range(1, self.voices + 1):
             name = f"{clip.id}+{number}"

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Final, Literal, TypeAlias, get_args
+from typing import Any, ClassVar, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from stepwave.facts.rates import OUTPUT_SAMPLE_RATE
 from stepwave.prepare.augment import Augmenter
 from stepwave.prepare.model_parts import Arrays, What, open_parts
 from stepwave.prepare.pipeline.steps import Kept, Outcome, Step, Worker, dropped
-from stepwave.prepare.pitch import fundamental_frequency
+from stepwave.prepare.pitch import TRACKER, fundamental_frequency
 from stepwave.signal.resample import Samples
 
 Asked: TypeAlias = Literal["codes", "speaker", "frames", "pitch"]
@@ -68,6 +68,10 @@ class Tokenise(Step):
             raise ConfigError(
                 f"noises from {self.noises} but no reading to be heard in them; ask for augment 1 or more"
             )
+
+    def identity(self) -> dict[str, Any]:
+        """See `Step.identity`; pitch of another tracker is another output."""
+        return super().identity() | ({"pitch by": TRACKER} if "pitch" in self.what else {})
 
     def rows(self) -> Iterable[Record]:
         """The records, each with the clips that no record before it had."""

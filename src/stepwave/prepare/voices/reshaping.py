@@ -1,6 +1,7 @@
 """Making another voice of one: pitch, formants, melody, breath and tremor apart from each other.
 
-By WORLD's analysis and synthesis (Morise et al. 2016), by way of `pyworld`. The pace stays as it is.
+By WORLD's analysis and synthesis (Morise et al. 2016), by way of `pyworld`, on the pitch that `prepare.pitch` finds.
+The pace stays as it is.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from numpy.typing import NDArray
 
 from stepwave.facts.errors import ConfigError, MissingExtraError
 from stepwave.facts.rates import OUTPUT_SAMPLE_RATE
+from stepwave.prepare.pitch import pitch_track
 from stepwave.signal.resample import Samples
 
 _FRAME_MS: Final = 5.0
-_LOWEST, _HIGHEST = 55.0, 550.0
 _TREMOR_HZ: Final = 5.5
 
 
@@ -63,16 +64,13 @@ class AnalysedVoice:
     """Share of noise in each bin `[t, bins]`."""
 
     @staticmethod
-    def of(samples: Samples, *, quick: bool = False) -> AnalysedVoice:
-        """Analyse samples `[n]` at 24 kHz.
-
-        `quick` looks for the pitch by DIO instead of Harvest: thirty times sooner, with an octave missed now and then.
-        Raises MissingExtraError without pyworld.
-        """
+    def of(samples: Samples) -> AnalysedVoice:
+        """Analyse samples `[n]` at 24 kHz. Raises MissingExtraError without pyworld or pysptk."""
         pyworld = _pyworld()
         signal, rate = samples.astype(np.float64), OUTPUT_SAMPLE_RATE
-        look = pyworld.dio if quick else pyworld.harvest
-        coarse, times = look(signal, rate, f0_floor=_LOWEST, f0_ceil=_HIGHEST, frame_period=_FRAME_MS)
+        hop = round(_FRAME_MS / 1000 * rate)
+        coarse = pitch_track(samples, hop).astype(np.float64)
+        times = np.arange(len(coarse)) * hop / rate
         track = pyworld.stonemask(signal, coarse, times, rate)
         envelope = pyworld.cheaptrick(signal, track, times, rate)
         return AnalysedVoice(len(samples), track, envelope, pyworld.d4c(signal, track, times, rate))
