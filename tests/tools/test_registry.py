@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stepwave.facts.errors import RegistryError
+from stepwave.facts.errors import DataError, RegistryError
 from stepwave.tools import registry
 from stepwave.tools.clock import clock
 from stepwave.tools.contract import tool
@@ -50,6 +50,20 @@ def test_broken_packages_are_told_and_leave_the_others_alone() -> None:
 def test_voices_are_searched_where_there_is_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "libraries_there", lambda: True)
     assert list(find_tools().tools) == ["audio_search", "date_time", "weather", "one", "two"]
+
+
+@pytest.mark.usefixtures("_packages")
+def test_voices_are_searched_in_the_libraries_that_are_named_and_in_none_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = find_tools([tmp_path / "nothing"])
+    assert "audio_search" in named.tools
+    with pytest.raises(DataError, match="nothing"):
+        named.tools["audio_search"].run(query="an old man")
+    monkeypatch.setattr(registry, "libraries_there", lambda: True)
+    assert "audio_search" not in find_tools(None).tools
+    with pytest.raises(RegistryError, match="none is offered here"):
+        find_tools(None).choose("audio_search")
 
 
 @pytest.mark.usefixtures("_packages")

@@ -57,7 +57,7 @@ def serve(
         typer.Option(
             "--library",
             metavar="FOLDER",
-            help="A voice library whose voices clients may choose, too; can be given several times.",
+            help="A voice library whose voices clients may choose and the model may find; can be given several times.",
         ),
     ] = None,
     no_libraries: Annotated[
@@ -102,11 +102,12 @@ def serve(
         raise typer.BadParameter("--engine vllm and --url belong together; give both or neither")
     if library and no_libraries:
         raise typer.BadParameter("give --library or --no-libraries, not both")
-    voices = OfferedVoices() if no_libraries else offered_voices(library or [])
+    libraries = None if no_libraries else library or []
+    voices = OfferedVoices() if libraries is None else offered_voices(libraries)
     key = None if no_token else token or secrets.token_urlsafe(24)
     config = ServerConfig(host, port, key, model_name=model, most_sessions=sessions)
     give_back_what_is_freed()
-    with tool_options.opened_tools(tools, mcp) as offered, listen(config) as listening:
+    with tool_options.opened_tools(tools, mcp, libraries) as offered, listen(config) as listening:
         own_tools = ServerTools(offered)
         with Steps() as steps:
             steps.now(f"opening {model}")

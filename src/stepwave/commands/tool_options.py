@@ -33,14 +33,16 @@ Trace: TypeAlias = Annotated[
 
 
 @contextmanager
-def opened_tools(names: str | None, mcp: Path | None) -> Iterator[list[Tool]]:
+def opened_tools(names: str | None, mcp: Path | None, libraries: Sequence[Path] | None = ()) -> Iterator[list[Tool]]:
     """The tools for `--tools` and `--mcp`, whose servers end when the context is left.
+
+    Voices are searched in `libraries`, then in the user's and the project's; for None in none.
 
     Complains about what is missing; raises what `tools.opening` `open_tools` raises.
     """
     from stepwave.tools.opening import open_tools
 
-    with open_tools(names, mcp) as (tools, problems):
+    with open_tools(names, mcp, libraries) as (tools, problems):
         for problem in problems:
             complain(problem)
         yield tools

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,12 +12,15 @@ from stepwave.tools.registry import find_tools
 
 
 @contextmanager
-def open_tools(names: str | None, mcp_file: Path | None = None) -> Iterator[tuple[list[Tool], list[str]]]:
+def open_tools(
+    names: str | None, mcp_file: Path | None = None, libraries: Sequence[Path] | None = ()
+) -> Iterator[tuple[list[Tool], list[str]]]:
     """Tools, and a line for each that is missing. The MCP servers end when the context is left.
 
     Args:
         names: of installed tools, as `FoundTools.choose` takes them; None for none.
         mcp_file: an `mcp.json`, all of whose servers are attached; None for none.
+        libraries: folders of voice libraries that are searched for voices, as `find_tools` takes them.
 
     Raises RegistryError for a name that nobody has, ConfigError for a file that cannot be used, MissingExtraError where
     it asks for MCP and the SDK is not installed.
@@ -25,7 +28,7 @@ def open_tools(names: str | None, mcp_file: Path | None = None) -> Iterator[tupl
     tools: list[Tool] = []
     problems: list[str] = []
     if names is not None:
-        found = find_tools()
+        found = find_tools(libraries)
         tools += found.choose(names)
         problems += found.problems
     if mcp_file is None:

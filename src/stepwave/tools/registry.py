@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Final
 
 from stepwave.facts.errors import MissingExtraError, RegistryError, StepwaveError
@@ -55,13 +57,17 @@ class FoundTools:
             raise RegistryError("; ".join([str(error), *needs, *self.problems])) from None
 
 
-def find_tools() -> FoundTools:
-    """Our own tools that can work here, and those of installed packages. Never fails for a broken package."""
+def find_tools(libraries: Sequence[Path] | None = ()) -> FoundTools:
+    """Our own tools that can work here, and those of installed packages. Never fails for a broken package.
+
+    `libraries` are folders of voice libraries to be searched before the user's own and the project's; None for none at
+    all, not even those.
+    """
     tools: Registry[Tool] = Registry("tool")
     problems: list[str] = []
     absent: dict[str, str] = {}
     packages: dict[str, str] = {}
-    for name, make in _OWN.items():
+    for name, make in {"audio_search": partial(_audio_search, libraries), **_OWN}.items():
         try:
             made = make()
         except StepwaveError as error:
@@ -86,9 +92,13 @@ def find_tools() -> FoundTools:
     return FoundTools(tools, tuple(problems), packages, absent)
 
 
-def _audio_search() -> Tool | str:
+def _audio_search(libraries: Sequence[Path] | None) -> Tool | str:
+    if libraries is None:
+        return "a voice library, and none is offered here"
+    if not libraries and not libraries_there():
+        return "a voice library: add one with `stepwave voices add`"
     # Opened at its first call; here it is only looked for.
-    return audio_search() if libraries_there() else "a voice library: add one with `stepwave voices add`"
+    return audio_search(libraries)
 
 
 def _weather() -> Tool | str:
@@ -101,12 +111,12 @@ def _web_search() -> Tool | str:
 
 
 _OWN: Final[Mapping[str, Callable[[], Tool | str]]] = {
-    "audio_search": _audio_search,
     "date_time": clock,
     "weather": _weather,
     "web_search": _web_search,
 }
-"""Our own tools by name: what makes one, or says what it needs; StepwaveError means a wrong setting."""
+"""Our own tools by name, without the one that needs libraries: what makes one, or says what it needs. StepwaveError
+means a wrong setting."""
 
 
 def _load(point: EntryPoint) -> Sequence[Tool]:

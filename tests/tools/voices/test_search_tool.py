@@ -51,6 +51,10 @@ def test_the_best_voice_is_found_with_its_clip(tool: Tool) -> None:
     assert float(np.abs(result.clip.samples).max()) > 0.1
 
 
+def test_libraries_are_named_by_their_folders(library: VoiceLibrary) -> None:
+    assert found(audio_search([library.folder]), "an old gentleman").name == "Edgar"
+
+
 def test_a_voice_that_fits_in_part_is_said_to(tool: Tool) -> None:
     result = found(tool, "a quick young pirate")
     assert result.name == "Mary"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from stepwave.facts.errors import AudioError, ConfigError, ToolError
@@ -28,8 +29,11 @@ _SHOWN: Final = 6
 """Voices that are named where none fits."""
 
 
-def audio_search(libraries: Callable[[], Sequence[VoiceLibrary]] | None = None) -> Tool:
-    """The tool. `libraries` opens what is searched, at the first call; by default the user's and the project's."""
+def audio_search(libraries: Sequence[Path] | Callable[[], Sequence[VoiceLibrary]] = ()) -> Tool:
+    """The tool. It searches the libraries in the folders `libraries`, then the user's and the project's.
+
+    They are opened at its first call; `libraries` may be what opens them instead, all of them.
+    """
     lock = threading.Lock()
     opened: list[VoiceLibrary] = []
 
@@ -40,7 +44,7 @@ def audio_search(libraries: Callable[[], Sequence[VoiceLibrary]] | None = None) 
             return VoiceFound(_told({"clip": OWN_VOICE, "description": "your own voice"}), OWN_VOICE, None)
         with lock:
             if not opened:
-                opened.extend(_default_libraries() if libraries is None else libraries())
+                opened.extend(libraries() if callable(libraries) else _opened(libraries))
         return _best(opened, query)
 
     return Tool(AUDIO_SEARCH, search, untrusted=True)
@@ -95,7 +99,7 @@ def _what_there_is(libraries: Sequence[VoiceLibrary]) -> str:
     return f"there are {count:,} voices" + (f", such as: {'; '.join(some[:_SHOWN])}" if some else "")
 
 
-def _default_libraries() -> Sequence[VoiceLibrary]:
+def _opened(folders: Sequence[Path]) -> Sequence[VoiceLibrary]:
     from stepwave.tools.voices.opening import open_to_read
 
-    return open_to_read()
+    return open_to_read(folders)
