@@ -67,7 +67,8 @@ def find_tools(libraries: Sequence[Path] | None = ()) -> FoundTools:
     problems: list[str] = []
     absent: dict[str, str] = {}
     packages: dict[str, str] = {}
-    for name, make in {"audio_search": partial(_audio_search, libraries), **_OWN}.items():
+    own: dict[str, Callable[[], Tool | str]] = {"audio_search": partial(_audio_search, libraries), **_OWN}
+    for name, make in own.items():
         try:
             made = make()
         except StepwaveError as error:
