@@ -18,7 +18,7 @@ def test_a_name_may_be_written_with_hyphens() -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(RegistryError, match="no suite called 'singing'; known: asr, nano_quick"):
+    with pytest.raises(RegistryError, match=r"no suite called 'singing'; known: asr, .*nano_quick"):
         find_suite("singing")
 
 

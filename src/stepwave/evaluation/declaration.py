@@ -20,6 +20,8 @@ class Places:
     """What was synthesised for checking."""
     fetch: bool = False
     """Whether data sets that are not here may be fetched from their hubs."""
+    sample: bool = False
+    """Whether the few items that come with a suite are asked in place of its data, to try the way: no score."""
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,14 @@ def _claimed(folder: Path, plan: Plan, subject: Subject) -> dict[str, Any]:
     earlier = _facts(folder)
     if earlier is None:
         make_folder(folder)
-        begun = {"format": FORMAT, **facts, "subject": dict(subject.facts), "environments": {}, "material": {}}
+        begun = {
+            "format": FORMAT,
+            **facts,
+            "sample": plan.places.sample,
+            "subject": dict(subject.facts),
+            "environments": {},
+            "material": {},
+        }
         _store_facts(folder, begun)
         return begun
     for name in ("suite", "revision", "seed"):
@@ -168,6 +175,11 @@ def _claimed(folder: Path, plan: Plan, subject: Subject) -> dict[str, Any]:
                 f"{folder} holds answers for {name} {earlier.get(name)}, and now {name} is {facts[name]}; "
                 "choose another folder with -o, or delete that one"
             )
+    if bool(earlier.get("sample")) != plan.places.sample:
+        raise ConfigError(
+            f"{folder} holds answers to {'a sample' if earlier.get('sample') else 'the data itself'}, and this run is "
+            "on the other; choose another folder with -o"
+        )
     return {"material": {}, **earlier}
 
 

@@ -52,6 +52,9 @@ def run(
     fetch: Annotated[
         bool, typer.Option("--fetch", help="Fetch data sets that are not here from their hubs, by pinned revision.")
     ] = False,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Ask the few items that come with the suite, to try the way; no score.")
+    ] = False,
     listener: Listener = LISTENER,
     voice_ear: VoiceEar = VOICE_EAR,
     judge: Judge = "rules",
@@ -74,10 +77,10 @@ def run(
     from stepwave.evaluation.subjects.opening import open_subject
     from stepwave.evaluation.subjects.options import SubjectOptions
 
-    plan = Plan(find_suite(str(context.info_name)), Places(data, checks, fetch), only, limit, seed, parallel)
+    plan = Plan(find_suite(str(context.info_name)), Places(data, checks, fetch, sample), only, limit, seed, parallel)
     parts = open_parts(listener, voice_ear, threads, judge, second_judge, judge_key)
     subject = open_subject(model, SubjectOptions(device, threads, parallel))
-    folder = output or Path("runs") / "evaluation" / f"{plan.suite.name}-{_short(subject.revision)}"
+    folder = output or Path("runs") / "evaluation" / f"{plan.suite.name}{'-sample' * sample}-{_short(subject.revision)}"
     with ConsoleProgress(Console(stderr=True)) as progress:
         report = evaluate(plan, subject, parts, folder, progress)
     print_report(report, Console())

@@ -110,7 +110,9 @@ def _remarks(report: Report) -> list[str]:
     """What the figures were measured on and with, and what went wrong."""
     facts = report.facts
     shown = {figure.check for figure in report.figures}
-    remarks = [f"{check.name}: {check.on}." for check in report.suite.checks if check.name in shown]
+    remarks = ["SAMPLE: a few items that come with the suite, to try the way. These figures are no scores."]
+    remarks = remarks if facts.get("sample") else []
+    remarks += [f"{check.name}: {check.on}." for check in report.suite.checks if check.name in shown]
     remarks += [f"{name}: NOT MEASURED: {reason}" for name, reason in report.not_measured.items()]
     reasons: dict[tuple[str, str], int] = {}
     for score in report.scores:

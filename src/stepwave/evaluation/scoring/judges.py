@@ -54,6 +54,9 @@ class EndpointJudges:
 class RuleJudges:
     """Rules on normalised texts."""
 
+    LABEL: Final = "rules/1 (no judge)"
+    """What their names begin with."""
+
     def __init__(self, rule: Rule = "contains") -> None:
         """Raises ConfigError for an unknown rule."""
         self._rule = rule
@@ -62,7 +65,7 @@ class RuleJudges:
     @property
     def name(self) -> str:
         """See `Judges.name`."""
-        return f"rules/1 (no judge): {self._rule}"
+        return f"{self.LABEL}: {self._rule}"
 
     def judge(self, prompt: JudgePrompt, language: str) -> Judge:
         """See `Judges.judge`; UnscorableError for a prompt that asks for points, which words alone can't give."""

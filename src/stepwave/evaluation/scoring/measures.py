@@ -4,7 +4,8 @@ Each takes the stored answer and the evidence (sounds, a listener) and gives an 
 question has no place in the measure, or UnscorableError where the answer lacks what is scored.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from stepwave.evaluation.answers import Answer, UnscorableError
@@ -117,6 +118,19 @@ def judged_by(prompt: str) -> Callable[[Answer, Evidence], Score]:
         return Score(asked.percent(verdict.score) / 100, 1.0, reference, said, reason=verdict.said)
 
     return judged
+
+
+def with_named_class(score: Score, classes: Sequence[str]) -> Score:
+    """The score with the class that its text names, where it names just one: for tables of confusions."""
+    said = normalised(score.hypothesis).split()
+    named = [each for each in classes if _stands_in(normalised(each).split(), said) or each in score.hypothesis]
+    return replace(score, predicted=named[0]) if len(named) == 1 else score
+
+
+def _stands_in(words: Sequence[str], said: Sequence[str]) -> bool:
+    return bool(words) and any(
+        list(said[start : start + len(words)]) == list(words) for start in range(len(said) - len(words) + 1)
+    )
 
 
 def first_sound(answer: Answer, evidence: Evidence) -> Score:

@@ -1,0 +1,94 @@
+"""StepEval-Audio-Toolcall as its hub lays it out (reference facts 9.2).
+
+    FOLDER/NAME_positive.jsonl, NAME_negative.jsonl   a conversation a line; NAME is one of `FILES`
+    FOLDER/wav/*.wav                                  the recordings
+
+A conversation is a list of turns with `from` ("human" or another), `value` (a text, or {"type": "wav", "value": path})
+and `text` (the words of a recording). The last turn is what the assistant should say, with calls as the model writes
+them. No schemas were published: those of the report's four tools are offered under the benchmark's names.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from stepwave.evaluation.items import Call, Item, Sound, Turn
+from stepwave.facts.errors import ConfigError, DataError
+from stepwave.text.markup import parse_tool_calls
+from stepwave.text.standard_tools import BENCHMARK_NAMES, STANDARD_TOOLS
+
+FILES: Final[Mapping[str, str]] = {
+    "timbre": "audio_search",
+    "get_date_time": "date_time",
+    "get_weather": "weather",
+    "web_search": "web_search",
+}
+"""What files are called, and which tool each puts to the test (our names)."""
+TOOLS: Final = tuple(replace(tool, name=BENCHMARK_NAMES[name]) for name, tool in STANDARD_TOOLS.items())
+"""What is offered in every conversation."""
+FOLDER: Final = "Step-Audio_Toolcall"
+
+
+def toolcall_items(folder: Path) -> list[Item]:
+    """The last question of every conversation that is there, tagged with the `tool` under test and its `kind`.
+
+    Raises ConfigError where there are none, DataError for a line that can't be read.
+    """
+    root = folder / FOLDER if (folder / FOLDER).is_dir() else folder
+    found = [
+        (root / f"{name}_{kind}.jsonl", tool, kind)
+        for name, tool in FILES.items()
+        for kind in ("positive", "negative")
+        if (root / f"{name}_{kind}.jsonl").is_file()
+    ]
+    if not found:
+        raise ConfigError(
+            f"{folder} holds no conversations of StepEval-Audio-Toolcall (timbre_positive.jsonl and so on); name its "
+            "folder with --data"
+        )
+    return [item for path, tool, kind in found for item in _items(path, tool, kind)]
+
+
+def _items(path: Path, tool: str, kind: str) -> Iterator[Item]:
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            yield _item(f"{path.stem}-{number}", json.loads(line), path.parent, tool, kind)
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise DataError(
+                f"{path}, line {number} is no conversation ({type(error).__name__}: {error}); fetch it again"
+            ) from None
+
+
+def _item(name: str, told: Any, folder: Path, tool: str, kind: str) -> Item:
+    rows: Sequence[Mapping[str, Any]] = told if isinstance(told, list) else told["conversations"]
+    *turns, question, reference = [_turn(row, folder) for row in rows]
+    if question.side != "user" or reference.side != "assistant":
+        raise ValueError("the last two turns are not a question and its answer")
+    return Item(
+        name,
+        question.text,
+        question.sound,
+        (reference.text,) if reference.text else (),
+        language=str(told.get("language", "zh")) if isinstance(told, dict) else "zh",
+        turns=tuple(turns),
+        tools=TOOLS,
+        calls=reference.calls,
+        tags={"tool": tool, "kind": kind},
+    )
+
+
+def _turn(row: Mapping[str, Any], folder: Path) -> Turn:
+    value, text = row["value"], str(row.get("text") or "")
+    if row["from"] in ("human", "user"):
+        if isinstance(value, Mapping):
+            return Turn("user", text, Sound(str(folder / "wav" / Path(str(value["value"])).name)))
+        return Turn("user", str(value))
+    if row["from"] in ("tool", "function", "input", "observation"):
+        return Turn("tool", str(value))
+    parsed = parse_tool_calls(text if isinstance(value, Mapping) else str(value))
+    calls = tuple(Call(call.name, json.loads(call.arguments_json)) for call in parsed.calls)
+    return Turn("assistant", parsed.text.strip(), calls=calls)

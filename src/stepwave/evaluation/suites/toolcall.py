@@ -1,0 +1,82 @@
+"""The suite `toolcall`: StepEval-Audio-Toolcall (report, section 4.5, table 5).
+
+Conversations aloud, after which a tool should be called or not. What is measured is told in `scoring.tool_calls`.
+Parameters are judged by a language model where `--judge` names one, else compared as texts that may differ a little.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from stepwave.evaluation.answers import Answer
+from stepwave.evaluation.declaration import Check, Places, Suite
+from stepwave.evaluation.evidence import Evidence
+from stepwave.evaluation.figures import Measure, Score
+from stepwave.evaluation.items import Item
+from stepwave.evaluation.material.samples import sample_or
+from stepwave.evaluation.material.toolcall import toolcall_items
+from stepwave.evaluation.scoring import tool_calls
+from stepwave.evaluation.scoring.judge_prompts import JUDGE_PROMPTS
+from stepwave.evaluation.scoring.judges import RuleJudges
+from stepwave.evaluation.scoring.tool_calls import Call, ParameterRule, ToolAnswer
+from stepwave.facts.events import ToolCallRequest
+from stepwave.text.standard_tools import BENCHMARK_NAMES
+
+
+def items(places: Places) -> list[Item]:
+    """All conversations of the data folder."""
+    return toolcall_items(sample_or(places, "toolcall", "StepEval-Audio-Toolcall"))
+
+
+def _answered(answer: Answer) -> ToolAnswer:
+    return ToolAnswer(
+        BENCHMARK_NAMES[answer.item.tags["tool"]],
+        tuple(Call(call.name, call.arguments) for call in answer.item.calls),
+        tuple(Call.of(ToolCallRequest(call.name, call.arguments)) for call in answer.calls),
+        answer.item.text,
+    )
+
+
+def _score(answer: Answer, amount: float | None) -> Score | None:
+    if amount is None:
+        return None
+    expected = "; ".join(f"{call.name} {dict(call.arguments)}" for call in answer.item.calls) or "no call"
+    made = "; ".join(f"{call.name} {call.arguments}" for call in answer.calls) or "no call"
+    return Score(amount, 1.0, expected, made)
+
+
+def _of(measure: Callable[[ToolAnswer], float | None]) -> Callable[[Answer, Evidence], Score | None]:
+    return lambda answer, evidence: _score(answer, measure(_answered(answer)))
+
+
+def parameters(answer: Answer, evidence: Evidence) -> Score | None:
+    """Whether the call's parameters are right."""
+    return _score(answer, tool_calls.parameter_accuracy(_answered(answer), _rule(evidence, answer.item.language)))
+
+
+def _rule(evidence: Evidence, language: str) -> ParameterRule:
+    judges = evidence.parts.judges
+    if judges is None or judges.name.startswith(RuleJudges.LABEL):
+        return tool_calls.fuzzy_parameters
+    return tool_calls.judged_parameters(judges.judge(JUDGE_PROMPTS["tool-parameters/1"], language))
+
+
+SUITE: Final = Suite(
+    "toolcall",
+    "tool calls by voice: when, which, with what",
+    (
+        Check(
+            "toolcall",
+            "conversations aloud that need a tool, or don't",
+            "StepEval-Audio-Toolcall, some 200 conversations each that need one of four tools and that do not",
+            items,
+            "reply",
+            (
+                Measure("trigger precision", _of(tool_calls.trigger_precision), by="tool", better="higher"),
+                Measure("trigger recall", _of(tool_calls.trigger_recall), by="tool", better="higher"),
+                Measure("type accuracy", _of(tool_calls.type_accuracy), by="tool", better="higher"),
+                Measure("parameter accuracy", parameters, by="tool", better="higher"),
+            ),
+            data="StepEval-Audio-Toolcall (stepfun-ai), as it lies in the data folder",
+        ),
+    ),
+)
