@@ -64,7 +64,10 @@ def test_paralinguistic_answers_are_judged_task_by_task(run: Run) -> None:
     scores = {each.item: each.score for each in run.told.scores}  # type: ignore[attr-defined]
     assert scores["speed-s2_input"].predicted == "fast"
     assert run.told.facts["sample"] is True  # type: ignore[attr-defined]
-    assert "no scores" in report.markdown(run.told)  # type: ignore[attr-defined]
+    shown = report.markdown(run.told)  # type: ignore[attr-defined]
+    assert "no scores" in shown
+    assert "| accuracy, gender | sample, no score |  | 2 |" in shown
+    assert "50" not in shown.split("![")[0]
 
 
 def test_paralinguistic_tasks_are_read_as_the_hub_lays_them_out(tmp_path: Path) -> None:

@@ -77,16 +77,16 @@ def markdown(report: Report) -> str:
 
 def _cells(report: Report, figure: Figure) -> list[str]:
     check = next(each for each in report.suite.checks if each.name == figure.check)
-    interval = figure.interval
+    interval = None if math.isnan(figure.value) or report.facts.get("sample") else figure.interval
     return [
         f"{check.title}, {check.name.rpartition('-')[2]}" if "-" in check.name else check.title,
         _named(figure),
-        _number(figure.value, figure.unit),
+        "sample, no score" if report.facts.get("sample") else _number(figure.value, figure.unit),
         "" if interval is None else f"{_number(interval.low, '')} to {_number(interval.high, '')}",
         str(figure.n),
         str(figure.failed),
         "" if figure.target is None else _wanted(figure.target, figure.unit),
-        {None: "", True: "yes", False: "no"}[figure.met],
+        {None: "", True: "yes", False: "no"}[None if report.facts.get("sample") else figure.met],
     ]
 
 
@@ -110,7 +110,7 @@ def _remarks(report: Report) -> list[str]:
     """What the figures were measured on and with, and what went wrong."""
     facts = report.facts
     shown = {figure.check for figure in report.figures}
-    remarks = ["SAMPLE: a few items that come with the suite, to try the way. These figures are no scores."]
+    remarks = ["SAMPLE: a few items that come with the suite, to try the way. They give no scores."]
     remarks = remarks if facts.get("sample") else []
     remarks += [f"{check.name}: {check.on}." for check in report.suite.checks if check.name in shown]
     remarks += [f"{name}: NOT MEASURED: {reason}" for name, reason in report.not_measured.items()]
