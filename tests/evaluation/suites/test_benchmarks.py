@@ -142,6 +142,58 @@ def test_conversations_with_tools_are_read_as_the_hub_lays_them_out(tmp_path: Pa
         toolcall_items(tmp_path / "nowhere")
 
 
+WEATHER = '<tool_call>function\nget_weather\n{"location": "Oslo"}</tool_call>'
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "problem"),
+    [
+        ("positive", '<tool_call>function\nget_weather\n{"location": }</tool_call>', "not in the form"),
+        ("positive", "It is warm.", "does not call the tool under test in a positive one"),
+        ("negative", WEATHER, "calls the tool under test in a negative one"),
+    ],
+)
+def test_a_reference_that_contradicts_its_file_is_told(tmp_path: Path, kind: str, said: str, problem: str) -> None:
+    turns = [{"from": "human", "value": "Warm?"}, {"from": "gpt", "value": said}]
+    (tmp_path / f"get_weather_{kind}.jsonl").write_text(json.dumps(turns))
+    with pytest.raises(DataError, match=problem):
+        toolcall_items(tmp_path)
+
+
+def test_other_separators_of_lines_are_text_and_other_bytes_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "get_weather_positive.jsonl"
+    turns = [{"from": "human", "value": "Warm?\u2028Or cold?"}, {"from": "gpt", "value": WEATHER}]
+    path.write_text(json.dumps(turns, ensure_ascii=False), encoding="utf-8")
+    (item,) = toolcall_items(tmp_path)
+    assert item.text == "Warm?\u2028Or cold?"
+    weather = next(tool for tool in item.tools if tool.name == "get_weather")
+    assert list(weather.parameters["properties"]) == weather.parameters["required"] == ["location"]
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(DataError, match="no text in UTF-8"):
+        toolcall_items(tmp_path)
+
+
+def test_a_call_of_a_tool_that_is_not_offered_has_no_type(run: Run, tmp_path: Path) -> None:
+    calculate = '<tool_call>function\ncalculate\n{"expression": "2+2"}</tool_call>'
+    turns = [{"from": "human", "value": "Two and two?"}, {"from": "gpt", "value": calculate}]
+    (tmp_path / "get_weather_negative.jsonl").write_text(json.dumps(turns))
+    figures = run("toolcall", {"get_weather_negative-1": called("get_weather")}, Places(tmp_path, tmp_path))
+    assert figures["trigger precision", "weather"] == 0.0
+    assert ("type accuracy", "weather") not in figures
+
+
+def test_recordings_outside_the_folder_are_refused(tmp_path: Path) -> None:
+    row = {"id": "1", "audio_id": "../../a.wav", "question": "?", "choices": ["a"], "answer": "a", "task": "sound"}
+    (tmp_path / "mmau-test-mini.json").write_text(json.dumps([row]))
+    with pytest.raises(DataError, match=r"'../../a.wav', lies outside the folder"):
+        mmau_items(tmp_path)
+
+
+def test_no_conversations_are_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="holds no conversations of StepEval-Audio-Toolcall"):
+        toolcall_items(tmp_path / "nowhere")
+
+
 def test_choices_are_read_by_both_rules(run: Run) -> None:
     figures = run(
         "mmau",

@@ -44,10 +44,13 @@ def _item(row: Mapping[str, Any], folder: Path) -> Item:
     options, answer = tuple(str(each) for each in row["choices"]), str(row["answer"])
     if answer not in options:
         raise ValueError(f"the answer of {row['id']}, {answer!r}, is none of its choices")
+    audio = (folder / str(row["audio_id"])).resolve()
+    if not audio.is_relative_to(folder.resolve()):
+        raise ValueError(f"the recording of {row['id']}, {row['audio_id']!r}, lies outside the folder")
     return Item(
         str(row["id"]),
         str(row["question"]),
-        Sound(str(folder / str(row["audio_id"]))),
+        Sound(str(audio)),
         (answer,),
         system=SYSTEM,
         instruction=ASK.format(question=row["question"], options=", ".join(options)),

@@ -5,18 +5,20 @@
 
 A conversation is a list of turns with `from` ("human" or another), `value` (a text, or {"type": "wav", "value": path})
 and `text` (the words of a recording). The last turn is what the assistant should say, with calls as the model writes
-them. No schemas were published: those of the report's four tools are offered under the benchmark's names.
+them. No schemas were published: those of the report's four tools are offered under the benchmark's names, with the
+arguments that its references have. A conversation may expect a tool beside these four, such as `calculate`; nothing
+says how that was offered, so what type such an answer has is not asked of it.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from stepwave.evaluation.items import Call, Item, Sound, Turn
 from stepwave.facts.errors import ConfigError, DataError
 from stepwave.text.markup import parse_tool_calls
+from stepwave.text.schemas import ToolSchema
 from stepwave.text.standard_tools import BENCHMARK_NAMES, STANDARD_TOOLS
 
 FILES: Final[Mapping[str, str]] = {
@@ -26,7 +28,23 @@ FILES: Final[Mapping[str, str]] = {
     "web_search": "web_search",
 }
 """What files are called, and which tool each puts to the test (our names)."""
-TOOLS: Final = tuple(replace(tool, name=BENCHMARK_NAMES[name]) for name, tool in STANDARD_TOOLS.items())
+ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "audio_search": ("query",),
+    "date_time": (),
+    "weather": ("location",),
+    "web_search": ("query",),
+}
+"""The arguments that the benchmark's references have, by our names of the tools."""
+
+
+def _schema(name: str) -> ToolSchema:
+    tool = STANDARD_TOOLS[name]
+    kept = {key: value for key, value in tool.parameters["properties"].items() if key in ARGUMENTS[name]}
+    parameters = {**tool.parameters, "properties": kept, "required": list(ARGUMENTS[name])}
+    return ToolSchema(BENCHMARK_NAMES[name], tool.description, parameters)
+
+
+TOOLS: Final = tuple(_schema(name) for name in ARGUMENTS)
 """What is offered in every conversation."""
 FOLDER: Final = "Step-Audio_Toolcall"
 
@@ -52,7 +70,12 @@ def toolcall_items(folder: Path) -> list[Item]:
 
 
 def _items(path: Path, tool: str, kind: str) -> Iterator[Item]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        # not splitlines: a text may hold other separators of lines
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except ValueError as error:
+        raise DataError(f"{path} is no text in UTF-8 ({error}); fetch it again") from None
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
@@ -68,6 +91,9 @@ def _item(name: str, told: Any, folder: Path, tool: str, kind: str) -> Item:
     *turns, question, reference = [_turn(row, folder) for row in rows]
     if question.side != "user" or reference.side != "assistant":
         raise ValueError("the last two turns are not a question and its answer")
+    asked_for = any(call.name == BENCHMARK_NAMES[tool] for call in reference.calls)
+    if asked_for != (kind == "positive"):
+        raise ValueError(f"the answer {'calls' if asked_for else 'does not call'} the tool under test in a {kind} one")
     return Item(
         name,
         question.text,
@@ -89,6 +115,9 @@ def _turn(row: Mapping[str, Any], folder: Path) -> Turn:
         return Turn("user", str(value))
     if row["from"] in ("tool", "function", "input", "observation"):
         return Turn("tool", str(value))
-    parsed = parse_tool_calls(text if isinstance(value, Mapping) else str(value))
+    written = text if isinstance(value, Mapping) else str(value)
+    parsed = parse_tool_calls(written)
+    if parsed.text.count("<tool_call>") or written.count("<tool_call>") != len(parsed.calls):
+        raise ValueError("a call of the assistant is not in the form that the model writes")
     calls = tuple(Call(call.name, json.loads(call.arguments_json)) for call in parsed.calls)
     return Turn("assistant", parsed.text.strip(), calls=calls)

@@ -48,6 +48,14 @@ def _of(measure: Callable[[ToolAnswer], float | None]) -> Callable[[Answer, Evid
     return lambda answer, evidence: _score(answer, measure(_answered(answer)))
 
 
+def type_of_call(answer: Answer, evidence: Evidence) -> Score | None:
+    """Whether the right tool is called; None where that tool was not offered."""
+    offered = {tool.name for tool in answer.item.tools}
+    if any(call.name not in offered for call in answer.item.calls):
+        return None
+    return _score(answer, tool_calls.type_accuracy(_answered(answer)))
+
+
 def parameters(answer: Answer, evidence: Evidence) -> Score | None:
     """Whether the call's parameters are right."""
     return _score(answer, tool_calls.parameter_accuracy(_answered(answer), _rule(evidence, answer.item.language)))
@@ -73,7 +81,7 @@ SUITE: Final = Suite(
             (
                 Measure("trigger precision", _of(tool_calls.trigger_precision), by="tool", better="higher"),
                 Measure("trigger recall", _of(tool_calls.trigger_recall), by="tool", better="higher"),
-                Measure("type accuracy", _of(tool_calls.type_accuracy), by="tool", better="higher"),
+                Measure("type accuracy", type_of_call, by="tool", better="higher"),
                 Measure("parameter accuracy", parameters, by="tool", better="higher"),
             ),
             data="StepEval-Audio-Toolcall (stepfun-ai), as it lies in the data folder",
