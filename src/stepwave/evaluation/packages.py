@@ -19,6 +19,7 @@ PACKAGES: Final = (
     "rapidfuzz",
     "sacrebleu",
     "speechmos",
+    "websockets",
     "wetext",
     "whisper_normalizer",
 )

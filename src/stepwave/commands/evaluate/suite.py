@@ -29,10 +29,14 @@ def run(
             "-m",
             "--model",
             metavar="NAME|KIND:TARGET",
-            help="nano, a folder, a hub id; answers:FOLDER for answers that are there already; whisper:FOLDER for "
-            "Whisper. `stepwave evaluate list` shows every kind.",
+            help="nano, a folder, a hub id; answers:FOLDER for answers that are there already; openai:URL#MODEL and "
+            "realtime:URL#MODEL for servers; whisper:FOLDER and hf:FOLDER for recognisers. `stepwave evaluate list` "
+            "shows every kind.",
         ),
     ] = "nano",
+    key_env: Annotated[
+        str, typer.Option(help="Environment variable with the key of a server under test; it is stored nowhere.")
+    ] = "",
     data: Annotated[
         Path, typer.Option(help="Folder of recordings and texts; `docs/evaluation.md` shows the layouts.")
     ] = Path("../shared/data"),
@@ -79,7 +83,7 @@ def run(
 
     plan = Plan(find_suite(str(context.info_name)), Places(data, checks, fetch, sample), only, limit, seed, parallel)
     parts = open_parts(listener, voice_ear, threads, judge, second_judge, judge_key)
-    subject = open_subject(model, SubjectOptions(device, threads, parallel))
+    subject = open_subject(model, SubjectOptions(device, threads, parallel, key_env))
     folder = output or Path("runs") / "evaluation" / f"{plan.suite.name}{'-sample' * sample}-{_short(subject.revision)}"
     with ConsoleProgress(Console(stderr=True)) as progress:
         report = evaluate(plan, subject, parts, folder, progress)

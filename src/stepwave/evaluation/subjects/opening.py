@@ -31,6 +31,11 @@ OWN: Final = SubjectKind("", "a model of this project: nano, a folder, or a hub 
 KINDS: Final[Mapping[str, SubjectKind]] = MappingProxyType(
     {
         "answers": SubjectKind("FOLDER", "answers that are there already (docs/evaluation.md)", "ready_answers"),
+        "openai": SubjectKind("URL#MODEL", "a model behind OpenAI's HTTP interface", "openai_endpoint"),
+        "realtime": SubjectKind("URL#MODEL", "a model behind OpenAI's Realtime interface (WebSocket)", "realtime"),
+        "hf": SubjectKind(
+            "ID|FOLDER", "a speech recogniser of Hugging Face's transformers: transcripts", "hugging_face"
+        ),
         "whisper": SubjectKind("FOLDER", "Whisper in CTranslate2's format, by faster-whisper: transcripts", "whisper"),
     }
 )

@@ -13,3 +13,5 @@ class SubjectOptions:
     """CPU threads of such a model; None for all cores."""
     parallel: int = 1
     """How many questions will be asked at once at most."""
+    key_env: str = ""
+    """Environment variable with the key of an endpoint; empty where none is wanted."""
