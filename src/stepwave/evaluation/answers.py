@@ -49,6 +49,15 @@ class MadeCall:
 
 
 @dataclass(frozen=True)
+class EarlierAnswer:
+    """What a model said in an earlier round of a conversation."""
+
+    text: str = ""
+    sound: str | None = None
+    """The wav of it, relative to the run's folder; None for no sound."""
+
+
+@dataclass(frozen=True)
 class Answer:
     """What came back for an item."""
 
@@ -78,6 +87,8 @@ class Answer:
     """What the model was told, word for word (`question.written_prompt`)."""
     digests: tuple[str, ...] = ()
     """SHA-256 of each recording that it heard (`Item.sounds`)."""
+    earlier: tuple[EarlierAnswer, ...] = ()
+    """Its answers in the rounds before, where the item is a conversation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +104,7 @@ class Produced:
     arrivals: tuple[Arrival, ...] = ()
     calls: tuple[MadeCall, ...] = ()
     prompt: str = ""
+    earlier: "tuple[Produced, ...]" = ()
 
 
 @dataclass
@@ -120,6 +132,10 @@ class AnswerFile:
 
     def store(self, item: Item, produced: Produced, digests: tuple[str, ...] = ()) -> Answer:
         """Keep what the model gave, sounds first, so that a record never names a wav that is not there."""
+        earlier = tuple(
+            EarlierAnswer(each.text, self._write(item, each.sound, f".round{number}"))
+            for number, each in enumerate(produced.earlier, 1)
+        )
         answer = Answer(
             item,
             "cut" if produced.cut else "finished",
@@ -133,6 +149,7 @@ class AnswerFile:
             calls=produced.calls,
             prompt=produced.prompt,
             digests=digests,
+            earlier=earlier,
         )
         return self._append(answer)
 
@@ -197,16 +214,19 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 def _record(answer: Answer) -> dict[str, Any]:
     plain = {each.name: getattr(answer, each.name) for each in fields(answer)}
-    lists = {name: [asdict(each) for each in plain[name]] for name in ("arrivals", "calls")}
+    lists = {name: [asdict(each) for each in plain[name]] for name in ("arrivals", "calls", "earlier")}
     return {**plain, **lists, "item": to_json(answer.item)}
 
 
 def _answer(record: dict[str, Any]) -> Answer:
     arrivals = tuple(Arrival(**arrival) for arrival in record["arrivals"])
-    calls = tuple(MadeCall(**call) for call in record.get("calls", ()))
-    digests = tuple(record.get("digests", ()))
+    read = {
+        "calls": tuple(MadeCall(**call) for call in record.get("calls", ())),
+        "digests": tuple(record.get("digests", ())),
+        "earlier": tuple(EarlierAnswer(**each) for each in record.get("earlier", ())),
+    }
     item = item_from_json(record["item"])
-    return Answer(**{**record, "item": item, "arrivals": arrivals, "calls": calls, "digests": digests})
+    return Answer(**{**record, "item": item, "arrivals": arrivals, **read})
 
 
 def make_folder(folder: Path) -> None:

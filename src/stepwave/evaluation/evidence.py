@@ -35,6 +35,12 @@ class Evidence:
         """The answer in words: what the listener hears in its sound, or its text where it has none."""
         return answer.text if answer.sound is None else self.words(answer.sound, answer.item.answered_in)
 
+    def spoken_rounds(self, answer: Answer) -> list[str]:
+        """Every round of a conversation's answers in words, as `spoken` gives the last."""
+        language = answer.item.answered_in
+        before = [each.text if each.sound is None else self.words(each.sound, language) for each in answer.earlier]
+        return [*before, self.spoken(answer)]
+
     def verdict(self, prompt: str, question: str, reference: str, answer: str, language: str = "en") -> Verdict:
         """The judge's verdict, by the prompt of that name. A second judge is asked too, where there is one.
 

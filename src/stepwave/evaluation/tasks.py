@@ -86,6 +86,21 @@ def reply_heard(subject: Subject, asked: Asked) -> Produced:
     return subject.ask(replace(question_of(asked, "speech"), heard=True))
 
 
+def converse(subject: Subject, asked: Asked) -> Produced:
+    """Answer every round of a conversation aloud, the item's own last.
+
+    The model is told its earlier answers by their words, as any subject can be.
+    """
+    whole = question_of(asked, "speech")
+    told: list[Said] = []
+    given: list[Produced] = []
+    for turn in whole.turns:
+        told.append(turn)
+        given.append(subject.ask(replace(whole, turns=tuple(told))))
+        told.append(Said("assistant", given[-1].text or "..."))
+    return replace(given[-1], earlier=tuple(given[:-1]), cut=any(each.cut for each in given))
+
+
 def say(subject: Subject, asked: Asked) -> Produced:
     """Say the text; a recording that the item may have is not heard."""
     return subject.ask(_reading(asked))
@@ -141,6 +156,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "reply": _asking("speech"),
     "reply_heard": Task("speech", reply_heard),
     "timed_reply": Task("speech", timed_reply),
+    "converse": Task("speech", converse),
     "say": Task("reading", say),
     "say_as": Task("reading", say_as),
     "vocode": Task("vocoded", vocode),
