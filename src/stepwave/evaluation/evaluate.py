@@ -8,7 +8,7 @@ report.md, .json, .png
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -142,11 +142,24 @@ def _scored(
     lines = [json.dumps(asdict(score), ensure_ascii=False) + "\n" for score in scores]
     replace_file(folder / SCORES_FILE, "".join(lines).encode())
     cut = {name: sum(answer.status == "cut" for answer in answers) for name, answers in answered.items()}
+    facts = {**facts, "methods": _methods(scores)}
+    _store_facts(folder, facts)
     report = Report(
         suite, tuple(figures), not_measured, {**facts, **parts.facts, "agreement": agreed}, cut, tuple(scores)
     )
     write_report(report, folder)
     return report
+
+
+def _methods(scores: Sequence[ScoredItem]) -> dict[str, dict[str, list[str]]]:
+    """What each measure's scores were counted by: `{check: {measure: [names]}}`."""
+    named: dict[str, dict[str, list[str]]] = {}
+    for each in scores:
+        if each.score is not None and each.score.method:
+            names = named.setdefault(each.check, {}).setdefault(each.measure, [])
+            if each.score.method not in names:
+                names.append(each.score.method)
+    return named
 
 
 def _for(progress: Progress, check: Check) -> Callable[[int, int], None]:

@@ -46,6 +46,8 @@ class Score:
     """The class that the answer names, for tables of confusions with `Item.label`."""
     reason: str = ""
     """Why it was scored so, such as a judge's words."""
+    method: str = ""
+    """What it was counted by, name and version: a normaliser and its units, sacreBLEU's signature."""
 
 
 @dataclass(frozen=True)

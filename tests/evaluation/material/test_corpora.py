@@ -5,7 +5,7 @@ import pytest
 from stepwave.evaluation.declaration import Places
 from stepwave.evaluation.items import Item, Sound
 from stepwave.evaluation.material.corpora import corpus_items
-from stepwave.evaluation.suites import asr
+from stepwave.evaluation.material.speech_sets import librispeech
 from stepwave.facts.errors import ConfigError
 
 
@@ -31,8 +31,8 @@ def test_the_utterances_of_a_part_become_items(corpus: Path) -> None:
 def test_the_suite_finds_the_corpus_in_the_data_folder_or_as_it(corpus: Path) -> None:
     for data in (corpus, corpus / "LibriSpeech"):
         places = Places(data, corpus)
-        assert asr.librispeech_other(places)[0].text == "HE BEGAN IN OTHER"
-        assert asr.librispeech_clean(places)[0].text == "HE BEGAN IN CLEAN"
+        for part in ("clean", "other"):
+            assert librispeech(places, f"test-{part}")[0].text == f"HE BEGAN IN {part.upper()}"
 
 
 def test_a_translation_is_the_reference(tmp_path: Path) -> None:

@@ -123,10 +123,8 @@ def _remarks(report: Report) -> list[str]:
         f"{check}: {count} answers ran into the limit of length." for check, count in report.cut.items() if count
     ]
     remarks.append(f"Model {facts['model']}, revision {facts['revision']}, seed {facts['seed']}.")
-    remarks.append(
-        f"Listener: {facts['listener']}. English texts are normalised by Whisper's English normaliser on both sides, "
-        "others lose case and marks."
-    )
+    remarks.append(f"Listener: {facts['listener']}.")
+    remarks += [f"Counted by {method}: {', '.join(where)}." for method, where in _methods(facts).items()]
     if facts.get("judge"):
         remarks.append(f"Judge: {facts['judge']}.")
     for check, agreed in facts.get("agreement", {}).items():
@@ -143,6 +141,19 @@ def _remarks(report: Report) -> list[str]:
         "Intervals: percentile bootstrap over items. Failed items are in no average, and no target is met with any."
     )
     return remarks
+
+
+def _methods(facts: dict[str, Any]) -> dict[str, list[str]]:
+    """Where each method was used, as `check: measures`."""
+    used: dict[str, dict[str, list[str]]] = {}
+    for check, measures in facts.get("methods", {}).items():
+        for measure, methods in measures.items():
+            for method in methods:
+                used.setdefault(method, {}).setdefault(check, []).append(measure)
+    return {
+        method: [f"{check} ({', '.join(measures)})" for check, measures in checks.items()]
+        for method, checks in used.items()
+    }
 
 
 def _place(environment: dict[str, Any]) -> str:

@@ -11,17 +11,20 @@ from pathlib import Path
 from stepwave.evaluation.answers import Answer, UnscorableError
 from stepwave.evaluation.evidence import Evidence
 from stepwave.evaluation.figures import Score
+from stepwave.evaluation.scoring.error_counts import compare
 from stepwave.evaluation.scoring.judge_prompts import JUDGE_PROMPTS
 from stepwave.evaluation.scoring.metrics import wideband_pesq
-from stepwave.text.word_errors import normalised, word_errors
+from stepwave.evaluation.scoring.normalisers import convention
+from stepwave.text.word_errors import normalised
 
 
 def compared(reference: str, hypothesis: str, language: str) -> Score:
-    """Word errors (character errors where `language` sets no words apart) per word of the reference."""
-    counted = word_errors(reference, hypothesis, language)
-    if counted.words == 0:
+    """Errors per word, or per character, of the reference: as the `convention` of the language counts them."""
+    chosen = convention(language)
+    found = compare(reference, hypothesis, chosen)
+    if found.errors.words == 0:
         raise UnscorableError("there are no words to compare with")
-    return Score(counted.errors, counted.words, normalised(reference, language), normalised(hypothesis, language))
+    return Score(found.errors.errors, found.errors.words, found.reference, found.hypothesis, method=chosen.name)
 
 
 def transcript(answer: Answer, evidence: Evidence) -> Score:
@@ -55,7 +58,7 @@ def original_read_back(answer: Answer, evidence: Evidence) -> Score:
 def added_errors(answer: Answer, evidence: Evidence) -> Score:
     """Word errors that the model's sound has more than its original, per word of the text."""
     made, original = read_back(answer, evidence), original_read_back(answer, evidence)
-    return Score(made.amount - original.amount, made.per, original.hypothesis, made.hypothesis)
+    return replace(made, amount=made.amount - original.amount, reference=original.hypothesis)
 
 
 def perceptual_quality(answer: Answer, evidence: Evidence) -> Score:
@@ -97,9 +100,10 @@ def accepted(answer: Answer, evidence: Evidence) -> Score | None:
     if not answer.item.references:
         return None
     language = answer.item.answered_in
-    right = {normalised(text, language) for text in answer.item.references}
-    said = normalised(answer.text, language)
-    return Score(float(said in right), 1.0, " | ".join(sorted(right)), said)
+    normaliser = convention(language).normaliser
+    right = {normaliser(text) for text in answer.item.references}
+    said = normaliser(answer.text)
+    return Score(float(said in right), 1.0, " | ".join(sorted(right)), said, method=normaliser.name)
 
 
 def judged_by(prompt: str) -> Callable[[Answer, Evidence], Score]:
