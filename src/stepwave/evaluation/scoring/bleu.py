@@ -64,13 +64,18 @@ def corpus_bleu(
     Raises ValueError where the two differ in number, and MissingExtraError.
     """
     rows = sentence_statistics(hypotheses, references, language, normaliser=normaliser, lowercase=lowercase)
+    signature = bleu_signature(language, normaliser=normaliser, lowercase=lowercase)
+    score = bleu_of_sums(rows.sum(0)) if len(rows) else float("nan")
+    return Bleu(score, sum_interval(rows, bleu_of_sums, seed=seed), signature, len(rows))
+
+
+def bleu_signature(language: str, *, normaliser: Normaliser | None = None, lowercase: bool = False) -> str:
+    """sacreBLEU's signature of a score in `language`, after the normaliser's name where there is one."""
     metric = _metric(language, lowercase)
     # The signature counts references, which the metric only knows once it has scored something.
     metric.corpus_score([""], [[""]])
     signature = str(metric.get_signature())
-    named = f"normaliser:{normaliser.name}|{signature}" if normaliser else signature
-    score = bleu_of_sums(rows.sum(0)) if len(rows) else float("nan")
-    return Bleu(score, sum_interval(rows, bleu_of_sums, seed=seed), named, len(rows))
+    return f"normaliser:{normaliser.name}|{signature}" if normaliser else signature
 
 
 def sentence_statistics(
