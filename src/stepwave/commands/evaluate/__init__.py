@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from stepwave.commands.evaluate import listing, score, suite
+from stepwave.commands.evaluate import compare, listing, report, score, suite
 
 _SUITE = "SUITE"
 """What the command that runs a suite is called where it is shown."""
@@ -38,5 +38,11 @@ app = typer.Typer(
 )
 
 # Each makes a command of a function in this folder; the order is that of the help page.
-for function, name in ((suite.run, _SUITE), (score.score, "score"), (listing.list_suites, "list")):
+for function, name in (
+    (suite.run, _SUITE),
+    (score.score, "score"),
+    (report.report, "report"),
+    (compare.compare, "compare"),
+    (listing.list_suites, "list"),
+):
     app.command(name)(function)
