@@ -18,7 +18,7 @@ from stepwave.evaluation.stored_run import StoredRun, read_run
 from ..made_runs import NASTY, figure, make_run, score
 
 TASKS = ("gender", "age", "timbre", "scenario", "event", "emotion", "pitch", "rhythm", "speed", "style", "vocal")
-URO = {"repeat": 90.0, "lcsts": 70.0, "mlc": 60.0, "openbook": 40.0, "alpaca": 50.0, "claude": 30.0}
+URO = {"Repeat": 90.0, "LCSTS": 70.0, "MLC": 60.0, "OpenBook": 40.0, "Alpaca": 50.0, "Claude": 30.0}
 
 
 def column_of(suite: str, key: str) -> tuple[Table, Column]:
@@ -50,8 +50,8 @@ def test_an_average_is_the_runs_own_or_that_of_its_parts(tmp_path: Path) -> None
     some = read_run(make_run(tmp_path / "some", "paralinguistic", figures[3:]))
     assert cell(some, "mean") == Cell()
     assert cell(some, "pitch").value == 40
-    figures = [figure("uro-zh-basic", value, group=name, by="dataset", n=10) for name, value in URO.items()]
-    scores = [score("uro-zh-basic", f"{name}{n}", n / 9, group=name) for name in URO for n in range(10)]
+    figures = [figure("chinese-basic", value, group=name, by="dataset", n=10) for name, value in URO.items()]
+    scores = [score("chinese-basic", f"{name}{n}", n / 9, group=name) for name in URO for n in range(10)]
     parts = read_run(make_run(tmp_path / "b", "uro_bench", figures, scores))
     assert cell(parts, "zh-basic/u").value == 80
     assert cell(parts, "zh-basic/lcsts").value == 70

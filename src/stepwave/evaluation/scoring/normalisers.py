@@ -115,7 +115,9 @@ def _arabic(text: str) -> str:
 
 
 def _japanese(text: str) -> str:
-    return _without_marks(unicodedata.normalize("NFKC", text).casefold()).replace(" ", "")
+    joined = _without_marks(unicodedata.normalize("NFKC", text).casefold()).replace(" ", "")
+    # what stood apart may compose now
+    return unicodedata.normalize("NFKC", joined)
 
 
 def _chinese(text: str) -> str:
