@@ -236,6 +236,17 @@ def test_a_suite_that_nobody_published_figures_of_has_the_rest(tmp_path: Path) -
     assert "Nobody has published figures" in written.tables.read_text()
 
 
+def test_every_round_of_a_conversation_is_there(tmp_path: Path) -> None:
+    item = Item("i", "And how old?", turns=(Turn("user", "Who is it?"),))
+    produced = Produced("Ninety.", sound=sound(), earlier=(Produced("My aunt.", sound=sound()),))
+    page = Reader(
+        write_page([make_run(tmp_path / "run", "asr", [], [], [("x", item, produced)])], tmp_path / "out").page
+    )
+    assert "round 1 My aunt. Ninety." in page.text
+    assert page.text.index("Who is it?") < page.text.index("And how old?") < page.text.index("My aunt.")
+    assert len(page.all("audio")) == 2
+
+
 def test_items_beyond_the_bound_are_counted(tmp_path: Path) -> None:
     answers = [("x", Item(f"i{n}", "hello"), Produced("hello")) for n in range(5)]
     run = make_run(tmp_path / "run", "asr", [figure("x", 1.0)], [score("x", "i4", None)], answers)

@@ -136,7 +136,13 @@ class Items:
         return _said("earlier", turn.side, _text(turn.text, ""), calls, sound)
 
     def _answer(self, run: StoredRun, answer: Answer, scored: Sequence[ScoredItem]) -> Html:
-        parts = [_text(answer.text, answer.item.answered_in)]
+        parts = []
+        for place, earlier in enumerate(answer.earlier, 1):
+            parts.append(_labelled(f"round {place}", earlier.text))
+            if earlier.sound is not None:
+                described = f"round {place} of {self._names[run]} to {answer.item.id}"
+                parts.append(self._sounds.answer(run.folder, earlier.sound, described))
+        parts.append(_text(answer.text, answer.item.answered_in))
         parts += [_labelled("heard", answer.heard)] if answer.heard else []
         parts += [_call(call.name, call.arguments) for call in answer.calls]
         described = f"answer of {self._names[run]} to {answer.item.id}"
