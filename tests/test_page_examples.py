@@ -14,6 +14,7 @@ import typer
 import stepwave
 from stepwave.commands.main import app
 from stepwave.dialogue.stepwave import Stepwave
+from stepwave.evaluation.catalogue import suite_names
 from stepwave.signal.files import write_audio
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,9 +44,11 @@ def faults(line: str) -> list[str]:
         if word.startswith("-") and word != "-" and word.split("=")[0] not in {*known, "--help"}:
             missing.append(word)
         elif hasattr(command, "commands") and not word.startswith("-"):
-            if word not in command.commands:
+            # the name of a suite stands where a command would
+            name = "SUITE" if command.name == "evaluate" and word in suite_names() else word
+            if name not in command.commands:
                 return [*missing, word]
-            command = command.commands[word]
+            command = command.commands[name]
             known = {option for parameter in command.params for option in parameter.opts}
     return missing
 
@@ -65,6 +68,8 @@ def test_commands_and_options_in_pages_exist(path: Path) -> None:
         ("stepwave answer question.wav", ["answer"]),
         ("stepwave reply question.wav --out answer.wav", ["--out"]),
         ("stepwave models chek models/nano", ["chek"]),
+        ("stepwave evaluate nano_quick --limit 4", []),
+        ("stepwave evaluate nano_quik --limit 4", ["nano_quik"]),
     ],
 )
 def test_a_wrong_command_is_seen(line: str, missing: list[str]) -> None:
