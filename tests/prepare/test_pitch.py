@@ -4,6 +4,8 @@ import torch
 
 from stepwave.prepare.pitch import fundamental_frequency
 
+pytest.importorskip("pysptk", reason="pitch and voices need the extra `train`")
+
 RATE = 24_000
 
 

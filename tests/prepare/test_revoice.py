@@ -18,6 +18,9 @@ from stepwave.prepare.voices.reshaping import AnalysedVoice, Reshaping, reshape
 from stepwave.signal.files import write_audio
 from stepwave.signal.mel import speech_mel
 
+pytest.importorskip("pysptk", reason="pitch and voices need the extra `train`")
+pytest.importorskip("pyworld", reason="pitch and voices need the extra `train`")
+
 RATE = 24_000
 
 

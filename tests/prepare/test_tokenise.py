@@ -79,7 +79,7 @@ def test_damaged_sound_drops_its_records_alone(tiny_nano: Path, tmp_path: Path) 
 
 
 def test_pitch_needs_no_model_and_is_aligned_with_the_mel(tmp_path: Path) -> None:
-    pytest.importorskip("pyworld", reason="pitch tracking needs the extra `train`")
+    pytest.importorskip("pysptk", reason="pitch tracking needs the extra `train`")
     time = np.arange(16_000) / 16_000
     source = manifest(tmp_path / "in", [1.0])
     write_audio(source / "0.wav", (0.3 * np.sin(2 * np.pi * 180 * time)).astype(np.float32), 16_000)
