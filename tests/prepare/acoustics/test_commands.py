@@ -32,7 +32,7 @@ def test_scenes_are_made_from_two_manifests(sounds: Path, speech: Path, tmp_path
 
 
 def test_speech_is_measured_and_described(sounds: Path, speech: Path, tmp_path: Path) -> None:
-    pytest.importorskip("pyworld")
+    pytest.importorskip("pysptk")
     assert "measure: 2 records" in run("measure", speech, "--to", tmp_path / "measured")
     said = run("captions", tmp_path / "measured", "--to", tmp_path / "out", "--sounds", sounds, "--mixed-share", 1)
     assert "captions: 6 records" in said

@@ -35,20 +35,20 @@ def bursts(lengths: list[float], gaps: list[float]) -> np.ndarray:
 @pytest.mark.parametrize("hertz", [85.0, 120.0, 200.0, 310.0])
 @pytest.mark.parametrize("hum", [0.0, 0.02], ids=["clean", "with mains hum"])
 def test_pitch_is_that_of_the_pulses(hertz: float, hum: float) -> None:
-    pytest.importorskip("pyworld")
+    pytest.importorskip("pysptk")
     measured = measure_pitch(pulses(hertz, 2.0) + tone(60.0, 2.0, hum, RATE))
     assert measured["pitch_hz"] == pytest.approx(hertz, rel=0.02)
     assert measured["pitch_range_semitones"] < 1.0
 
 
 def test_the_range_of_pitch_is_in_semitones() -> None:
-    pytest.importorskip("pyworld")
+    pytest.importorskip("pysptk")
     voice = np.concatenate([pulses(100.0, 1.5), pulses(200.0, 1.5)])
     assert measure_pitch(voice)["pitch_range_semitones"] == pytest.approx(12.0, abs=0.5)
 
 
 def test_noise_and_silence_have_no_pitch() -> None:
-    pytest.importorskip("pyworld")
+    pytest.importorskip("pysptk")
     hiss = 0.1 * np.random.default_rng(0).standard_normal(RATE).astype(np.float32)
     assert measure_pitch(np.diff(hiss, prepend=hiss[:1])) == {}
     assert measure_pitch(np.zeros(0, np.float32)) == {}
@@ -71,7 +71,7 @@ def test_gaps_inside_words_are_no_pauses() -> None:
 
 
 def test_speed_is_counted_over_the_time_of_speaking() -> None:
-    pytest.importorskip("pyworld")
+    pytest.importorskip("pysptk")
     voice = bursts([1.0, 1.0], [1.5])
     measured = measure_voice(voice, "The little dog wanted a banana.", "en")
     assert measured["words_per_second"] == pytest.approx(3.0, rel=0.05)
@@ -81,13 +81,13 @@ def test_speed_is_counted_over_the_time_of_speaking() -> None:
 
 
 def test_a_transcript_that_cannot_be_of_the_sound_gives_no_speed() -> None:
-    pytest.importorskip("pyworld")
+    pytest.importorskip("pysptk")
     for text in ("No.", "much too many words for a voice of two seconds " * 4):
         assert "words_per_second" not in measure_voice(bursts([1.0, 1.0], [0.5]), text, "en")
 
 
 def test_loudness_is_that_of_the_speech_not_of_the_silence() -> None:
-    pytest.importorskip("pyworld")
+    pytest.importorskip("pysptk")
     sound = np.concatenate([np.zeros(RATE, np.float32), tone(200.0, 1.0, 0.1, RATE), np.zeros(RATE, np.float32)])
     assert measure_voice(sound, "")["loudness_dbfs"] == pytest.approx(-23.0, abs=0.3)
 
@@ -115,7 +115,7 @@ def test_bounds_belong_to_the_word_above() -> None:
 
 
 def test_measuring_adds_to_what_is_known_and_leaves_the_sound(speech: Path, tmp_path: Path) -> None:
-    pytest.importorskip("pyworld")
+    pytest.importorskip("pysptk")
     before = list(read_manifest(speech))
     list(run_step(Measure(speech), tmp_path / "out", Processes(0)))
     after = list(read_manifest(tmp_path / "out"))
@@ -130,7 +130,7 @@ def test_measuring_adds_to_what_is_known_and_leaves_the_sound(speech: Path, tmp_
 
 
 def test_silent_and_damaged_speech_is_dropped_with_a_reason(stored: object, tmp_path: Path) -> None:
-    pytest.importorskip("pyworld")
+    pytest.importorskip("pysptk")
     broken = tmp_path / "broken.wav"
     broken.write_bytes(b"RIFF????WAVE")
     records = [
@@ -146,7 +146,7 @@ def test_silent_and_damaged_speech_is_dropped_with_a_reason(stored: object, tmp_
 
 def test_real_readers_are_measured_plausibly(shared_data: Path, tmp_path: Path) -> None:
     """103-1240 is a woman recorded with mains hum, which DIO alone takes for a voice of 60 Hz."""
-    pytest.importorskip("pyworld")
+    pytest.importorskip("pysptk")
     folder = shared_data / "librispeech-251"
     transcripts = dict(
         line.split("\t", 1) for line in (folder / "transcripts.whisper-base.tsv").read_text().splitlines()
