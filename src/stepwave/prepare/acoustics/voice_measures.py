@@ -53,7 +53,7 @@ def measure_voice(samples: Samples, text: str, language: str = "") -> dict[str, 
     """Everything that can be told of 24 kHz samples `[n]` of one speaker who says `text`, by attribute name.
 
     A figure that cannot be had (no voiced frames, a transcript that is not of this sound) is left out. {} for silence.
-    Raises MissingExtraError where pyworld is not installed.
+    Raises MissingExtraError where pysptk is not installed.
     """
     stretches = find_sound(samples, RATE, SPEAKING)
     if not stretches:
