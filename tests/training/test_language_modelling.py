@@ -104,7 +104,8 @@ Killed(run.config, run.build(), Path({str(tiny_runs / "training")!r})).run()
     assert ours is not None
     assert theirs is not None
     for name, value in model_weights(ours).items():
-        torch.testing.assert_close(value, model_weights(theirs)[name], rtol=0, atol=2e-6)
+        # Sums are rounded as threads share them, and Adam magnifies that where gradients are near 0; a step is 2e-3.
+        torch.testing.assert_close(value, model_weights(theirs)[name], rtol=0, atol=1e-5)
 
 
 def gradients(runs: Path, name: str) -> dict[str, torch.Tensor]:
