@@ -18,12 +18,13 @@ from stepwave.evaluation.items import Item, Sound
 from stepwave.evaluation.question import Question, Said
 from stepwave.evaluation.scoring.measures import accepted
 from stepwave.evaluation.scoring.parts import Parts
-from stepwave.evaluation.subjects.endpoints import PATIENCE, Patient, Target, from_pcm16, pcm16, wav_file
+from stepwave.evaluation.subjects.endpoints import PATIENCE, Patient, Target, wav_file
 from stepwave.evaluation.subjects.openai_endpoint import OpenAIEndpoint
 from stepwave.evaluation.subjects.opening import open_subject
 from stepwave.evaluation.subjects.options import SubjectOptions
 from stepwave.facts.errors import ConfigError, ServiceError
 from stepwave.signal.files import read_audio
+from stepwave.signal.pcm import decode_pcm16, encode_pcm16
 
 
 class Endpoint(ThreadingHTTPServer):
@@ -84,7 +85,7 @@ QUESTION = Question("speech", (Said("user", "Hi."),), item="a", seed=5)
 
 def test_a_streamed_answer_is_put_together(endpoint: Endpoint) -> None:
     said = np.arange(-4, 4, dtype=np.float32) / 32_768
-    data = pcm16(said)
+    data = encode_pcm16(said)
     # The first piece ends within a sample.
     pieces = [{"audio": {"data": base64.b64encode(part).decode()}} for part in (data[:5], data[5:])]
     calls = [
@@ -214,7 +215,7 @@ class _Deaf:
 def test_samples_of_16_bits_go_and_come_back_as_they_were() -> None:
     integers = np.arange(-32_768, 32_768, 7)
     samples = (integers / 32_768).astype(np.float32)
-    np.testing.assert_array_equal(from_pcm16(pcm16(samples)), samples)
+    np.testing.assert_array_equal(decode_pcm16(encode_pcm16(samples)), samples)
     np.testing.assert_array_equal(
-        from_pcm16(pcm16(np.array([1.5, -2.0], dtype=np.float32))) * 32_768, [32_767, -32_768]
+        decode_pcm16(encode_pcm16(np.array([1.5, -2.0], dtype=np.float32))) * 32_768, [32_767, -32_768]
     )

@@ -12,8 +12,8 @@ import pytest
 
 from stepwave.dialogue.stepwave import PAUSE_SECONDS, Stepwave
 from stepwave.facts.events import AudioDelta, Event, Finished
-from stepwave.serving.sound_bytes import encode_pcm16
 from stepwave.signal.files import read_audio
+from stepwave.signal.pcm import encode_pcm16
 
 from ..conftest import Running, running
 from .conftest import WAITING_SECONDS

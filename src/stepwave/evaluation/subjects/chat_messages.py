@@ -13,11 +13,12 @@ import numpy as np
 
 from stepwave.evaluation.answers import Arrival, MadeCall, Produced
 from stepwave.evaluation.question import Question, Said
-from stepwave.evaluation.subjects.endpoints import check_turn, from_pcm16, wav_file
+from stepwave.evaluation.subjects.endpoints import check_turn, wav_file
 from stepwave.facts.errors import AudioError, ConfigError
 from stepwave.facts.rates import OUTPUT_SAMPLE_RATE
 from stepwave.prepare.writing.writer import DETAIL_BYTES, FAILED, UNREADABLE, WriterError
 from stepwave.signal.files import read_audio
+from stepwave.signal.pcm import decode_pcm16
 from stepwave.signal.resample import Samples
 
 _DATA: Final = b"data:"
@@ -99,7 +100,7 @@ class Gathering:
         whole = len(data) // 2 * 2
         self._odd = data[whole:]
         if whole:
-            self._add(from_pcm16(data[:whole]))
+            self._add(decode_pcm16(data[:whole]))
 
     def add_call(self, name: str, arguments: str) -> None:
         """A whole call."""

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-import numpy as np
 import soundfile
 
 from stepwave.evaluation.question import Said
 from stepwave.facts.errors import ConfigError, ServiceError
 from stepwave.facts.rates import INPUT_SAMPLE_RATE
 from stepwave.prepare.writing.writer import UNREADABLE, WriterError, check_address
+from stepwave.signal.pcm import to_int16
 from stepwave.signal.resample import Samples
 
 SECONDS: Final = 300.0
@@ -31,7 +31,6 @@ PATIENCE: Final = 5
 """Questions in a row that an endpoint may fail to answer before it is no longer asked in this run."""
 VOICE: Final = "alloy"
 """OpenAI's name for a voice, which servers with other voices take for their own."""
-_SCALE: Final = 32_768
 _T = TypeVar("_T")
 
 
@@ -97,21 +96,10 @@ class Patient:
             self._failed_in_a_row += 1
 
 
-def pcm16(samples: Samples) -> bytes:
-    """Samples [n], full scale 1.0, as 16-bit PCM, little-endian: a 16-bit recording comes out as it was."""
-    integers = np.clip(np.rint(samples.astype(np.float32) * _SCALE), -_SCALE, _SCALE - 1)
-    return integers.astype("<i2").tobytes()
-
-
-def from_pcm16(data: bytes) -> Samples:
-    """Samples [n] of 16-bit PCM; a byte too many is left out."""
-    return np.frombuffer(data[: len(data) // 2 * 2], "<i2").astype(np.float32) / np.float32(_SCALE)
-
-
 def wav_file(samples: Samples) -> bytes:
     """Samples [n] at 16 kHz as a 16-bit wav."""
     file = io.BytesIO()
-    soundfile.write(file, np.frombuffer(pcm16(samples), "<i2"), INPUT_SAMPLE_RATE, "PCM_16", format="WAV")
+    soundfile.write(file, to_int16(samples), INPUT_SAMPLE_RATE, "PCM_16", format="WAV")
     return file.getvalue()
 
 

@@ -22,7 +22,7 @@ from typing import Any, Final
 from stepwave.evaluation.answers import Produced
 from stepwave.evaluation.question import Question, Said, Wanted, written_prompt
 from stepwave.evaluation.subjects.chat_messages import Gathering
-from stepwave.evaluation.subjects.endpoints import MOST_BYTES, SECONDS, VOICE, Patient, Target, check_turn, pcm16
+from stepwave.evaluation.subjects.endpoints import MOST_BYTES, SECONDS, VOICE, Patient, Target, check_turn
 from stepwave.evaluation.subjects.options import SubjectOptions
 from stepwave.facts.errors import ConfigError, MissingExtraError
 from stepwave.facts.rates import INPUT_SAMPLE_RATE, OUTPUT_SAMPLE_RATE
@@ -38,6 +38,7 @@ from stepwave.prepare.writing.writer import (
     WriterError,
     key_of,
 )
+from stepwave.signal.pcm import encode_pcm16
 from stepwave.signal.resample import Samples, resample
 from stepwave.text.language_names import LANGUAGE_NAMES
 from stepwave.text.prompts import TRANSLATE, TRANSLATE_TO_SPEECH
@@ -286,7 +287,7 @@ def _cut(response: Any) -> bool:
 
 
 def _sent(samples: Samples) -> bytes:
-    return pcm16(resample(samples, INPUT_SAMPLE_RATE, OUTPUT_SAMPLE_RATE))
+    return encode_pcm16(resample(samples, INPUT_SAMPLE_RATE, OUTPUT_SAMPLE_RATE))
 
 
 def open_subject(target: str, options: SubjectOptions) -> RealtimeEndpoint:

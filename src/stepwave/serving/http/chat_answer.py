@@ -24,9 +24,9 @@ from stepwave.serving.http.kept_answers import KeptAnswers
 from stepwave.serving.http.sound_formats import encoded, sound_format
 from stepwave.serving.server_tools import ServerTools
 from stepwave.serving.service import Service
-from stepwave.serving.sound_bytes import encode_pcm16
 from stepwave.serving.tool_rounds import Answered, RoundEvent, Working, in_rounds
 from stepwave.serving.voices import SpokenVoice
+from stepwave.signal.pcm import encode_pcm16
 from stepwave.signal.resample import Samples
 
 FINGERPRINT: Final = f"stepwave-{__version__}"

@@ -13,7 +13,7 @@ import soundfile
 
 from stepwave.facts.rates import OUTPUT_SAMPLE_RATE
 from stepwave.serving.errors import ApiError
-from stepwave.serving.sound_bytes import to_int16
+from stepwave.signal.pcm import to_int16
 from stepwave.signal.resample import Samples
 
 _BLOCK: Final = 2**16

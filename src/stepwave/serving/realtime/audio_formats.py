@@ -12,7 +12,7 @@ import soxr
 
 from stepwave.facts.rates import INPUT_SAMPLE_RATE, OUTPUT_SAMPLE_RATE
 from stepwave.serving.errors import ApiError
-from stepwave.serving.sound_bytes import decode_pcm16, encode_pcm16, to_int16
+from stepwave.signal.pcm import decode_pcm16, encode_pcm16, to_int16
 from stepwave.signal.resample import Samples
 
 PCM_RATE: Final = 24_000
