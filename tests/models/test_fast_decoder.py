@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from stepwave.facts.errors import ConfigError
+from stepwave.layers.cache_group import CacheGroup
 from stepwave.models.decoder import Decoder, DecoderConfig
 from stepwave.models.fast_decoder import FastDecoder
 from stepwave.models.quantised_linear import QuantisedEmbedding, QuantisedLinear, quantise_module
@@ -63,8 +64,40 @@ def test_float_weights_and_ragged_rows_are_served_too(pair: tuple[Decoder, Decod
         torch.testing.assert_close(hidden[row], plain(plain.embed(alone))[0, kept:], rtol=1e-4, atol=1e-4)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("kind", ["loops", "operators", "plain"])
+def test_conversations_in_one_pass_are_computed_as_each_alone(pair: tuple[Decoder, Decoder], kind: str) -> None:
+    plain = pair[1]
+    runtime = plain if kind == "plain" else FastDecoder(pair[kind == "operators"], torch.float32)
+    ids = torch.randint(256, (40,), generator=torch.Generator().manual_seed(3)).split([7, 19, 11, 3])
+    counts = [1, 3, 1, 2]
+    caches = [runtime.new_cache(capacity=4) for _ in ids]
+    for cache, one, count in zip(caches, ids, counts, strict=True):
+        runtime(runtime.embed(one[None, :-count]), cache=cache)
+    last = torch.cat([one[-count:] for one, count in zip(ids, counts, strict=True)])
+    hidden = runtime(runtime.embed(last[None]), cache=CacheGroup(caches, counts))
+    for one, part, count, cache in zip(ids, hidden.split(counts, dim=1), counts, caches, strict=True):
+        torch.testing.assert_close(part, plain(plain.embed(one[None]))[:, -count:], rtol=1e-4, atol=1e-4)
+        assert cache.lengths == [len(one)]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("positions", range(1, 9))
+def test_any_number_of_positions_is_computed_as_one_by_one(pair: tuple[Decoder, Decoder], positions: int) -> None:
+    quantised, plain = pair
+    runtime = FastDecoder(quantised, torch.float32)
+    ids = torch.randint(256, (1, positions), generator=torch.Generator().manual_seed(5))
+    hidden = runtime(runtime.embed(ids), cache=runtime.new_cache())
+    torch.testing.assert_close(hidden, plain(plain.embed(ids)), rtol=1e-4, atol=1e-4)
+
+
 def test_a_sequence_past_the_limit_is_refused(pair: tuple[Decoder, Decoder]) -> None:
     runtime = FastDecoder(pair[0])
+    full = runtime.new_cache()
+    runtime(torch.zeros(1, 512, 32), cache=full)
+    for decoder in (runtime, pair[1]):
+        with pytest.raises(ConfigError, match="at most 512"):
+            decoder(torch.zeros(1, 2, 32), cache=CacheGroup([runtime.new_cache(), full], [1, 1]))
     with pytest.raises(ConfigError, match="at most 512"):
         runtime(torch.zeros(1, 513, 32), cache=runtime.new_cache())
 

@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from contextlib import aclosing
 from functools import partial
 from itertools import groupby
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from stepwave.dialogue.waiting import given_up
 from stepwave.facts.errors import ServiceError, TextError
+from stepwave.generation.context import Context
+from stepwave.generation.together import companions, taking_part
 from stepwave.serving.turns import AHEAD, Turns
 
 
@@ -194,3 +198,28 @@ def test_an_answer_that_waits_learns_that_it_is_given_up(closes: bool) -> None:
     with Turns(threads=2) as turns:
         run(talk(turns))
     assert not given_up()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_tokens_are_computed_together_where_one_thread_makes_all_answers(threads: int) -> None:
+    model = SimpleNamespace()
+    scene = threading.Barrier(2, timeout=10)
+    seen: list[int] = []
+
+    def answer() -> Iterator[int]:
+        context = cast(Context, SimpleNamespace(model=model))
+        with taking_part(context):
+            yield 1
+            if threads == 2:
+                scene.wait()
+            for _ in range(5):
+                seen.append(len(companions(context)))
+                yield 2
+
+    async def take(turns: Turns) -> None:
+        assert [item async for item in turns.stream(answer)] == [1, 2, 2, 2, 2, 2]
+
+    with Turns(threads=threads) as turns:
+        run(take(turns), take(turns))
+    assert len(seen) == 10
+    assert max(seen) == (1 if threads == 1 else 0)

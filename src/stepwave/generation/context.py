@@ -13,6 +13,7 @@ from torch import Tensor
 
 from stepwave.facts.errors import ConfigError, TemplateError
 from stepwave.generation.prefixes import Prefixes, system_turn
+from stepwave.generation.together import companions
 from stepwave.models.audio_language_model import AudioLanguageModel
 from stepwave.text.template import Prompt
 
@@ -89,20 +90,51 @@ class Context:
 
     @torch.inference_mode()
     def hidden(self) -> Tensor:
-        """Hidden state [1, h] after the last id, from which the next one is chosen. Raises ConfigError when empty."""
+        """Hidden state [1, h] after the last id, from which the next one is chosen. Raises ConfigError when empty.
+
+        Where other answers are made by the same thread (`together`), theirs are computed in the same pass.
+        """
         if self._hidden is None:
             if not self._ids:
                 raise ConfigError("nothing was read yet, so nothing can be generated; read a prompt first.")
-            read = min(self._cache.lengths[0], len(self._ids) - 1)
-            unread = self._ids[read:]
+            unread = self._unread()
             if self.model.special.audio_patch in unread:
                 raise ConfigError("the context ends inside a piece of sound; read on before generating.")
-            self._cache.truncate(read)
-            if len(unread) == 1:
-                self._hidden = self.model.step(self._cache, unread)
-            else:
-                self._hidden = self.model.prefill(self._cache, self._row(unread))
+            self._step_together(unread)
+            if self._hidden is None:
+                self._hidden = self._step(unread)
         return self._hidden
+
+    def _unread(self) -> list[int]:
+        """The last ids, those that are to be computed: at least one."""
+        read = min(self._cache.lengths[0], len(self._ids) - 1)
+        self._cache.truncate(read)
+        return self._ids[read:]
+
+    def _step(self, unread: list[int]) -> Tensor:
+        if len(unread) == 1:
+            return self.model.step(self._cache, unread)
+        return self.model.prefill(self._cache, self._row(unread))
+
+    def _step_together(self, unread: list[int]) -> None:
+        """Compute what comes after `unread`, and after what others wait for, where there are others."""
+        group, tokens = [self], [unread]
+        room = self.model.decoder.most_together - len(unread)
+        for other in companions(self):
+            if other._hidden is None and 0 < len(other._ids) - other._cache.lengths[0] <= room:
+                theirs = other._unread()
+                if self.model.special.audio_patch not in theirs:
+                    group.append(other)
+                    tokens.append(theirs)
+                    room -= len(theirs)
+        if len(group) == 1:
+            return
+        try:
+            states = self.model.step_together([one._cache for one in group], tokens)
+        except (RuntimeError, MemoryError):
+            return  # another's cache can't grow, say: each meets its own error when it is computed alone
+        for one, state in zip(group, states, strict=True):
+            one._hidden = state
 
     def _row(self, ids: list[int]) -> Tensor:
         return torch.tensor([ids], device=self._cache.keys.device)

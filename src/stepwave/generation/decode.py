@@ -19,6 +19,7 @@ from stepwave.facts.events import Event, Finished, FinishReason
 from stepwave.generation.context import Context
 from stepwave.generation.sampling import MINUS_INFINITY, SamplingSettings, choose, new_generator
 from stepwave.generation.slots import Guards, Slots, follow
+from stepwave.generation.together import taking_part
 from stepwave.generation.words import TokenEvents
 from stepwave.text.tokenizer import Tokenizer
 
@@ -94,21 +95,22 @@ class _Answer:
     def events(self) -> Iterator[Event]:
         started = time.perf_counter()
         reason: FinishReason = "length"
-        for _ in range(min(self._settings.max_tokens, self._context.room)):
-            if self._interrupted():
-                reason = "interrupted"
-                break
-            token = self._next()
-            self._context.append(token)
-            if self._seen is not None:
-                self._seen[0, token] = True
-            if token in self._stop_ids:
-                reason = "length" if self._slots.runaway else "stop"
-                break
-            self._slots.push(token)
-            yield from self._told.push(token)
-            if self._slots.over:
-                break
+        with taking_part(self._context):
+            for _ in range(min(self._settings.max_tokens, self._context.room)):
+                if self._interrupted():
+                    reason = "interrupted"
+                    break
+                token = self._next()
+                self._context.append(token)
+                if self._seen is not None:
+                    self._seen[0, token] = True
+                if token in self._stop_ids:
+                    reason = "length" if self._slots.runaway else "stop"
+                    break
+                self._slots.push(token)
+                yield from self._told.push(token)
+                if self._slots.over:
+                    break
         yield from self._told.finish()
         seconds = time.perf_counter() - started
         yield Finished(reason, self._told.text_tokens, self._told.speech_tokens, seconds)

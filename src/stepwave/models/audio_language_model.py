@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from stepwave.facts.errors import ConfigError, TemplateError
 from stepwave.facts.tokens import SpecialTokens
 from stepwave.layers.cache import KVCache
+from stepwave.layers.cache_group import CacheGroup
 from stepwave.layers.packed_documents import PackedDocuments
 from stepwave.models.adaptor import Adaptor, adaptor_lengths
 from stepwave.models.decoder import Decoder
@@ -147,3 +148,12 @@ class AudioLanguageModel(nn.Module):
         ids = torch.tensor(tokens, device=cache.keys.device).unsqueeze(1)
         hidden: Tensor = self.decoder(self.decoder.embed(ids), cache=cache)
         return hidden[:, 0]
+
+    @torch.inference_mode()
+    def step_together(self, caches: Sequence[KVCache], tokens: Sequence[Sequence[int]]) -> list[Tensor]:
+        """Append one or more tokens to each of several conversations' caches, in one pass over the weights -> hidden
+        state [1, h] of each one's last. Up to rounding they are those of conversations computed alone."""
+        group = CacheGroup(caches, [len(one) for one in tokens])
+        ids = torch.tensor([[token for one in tokens for token in one]], device=caches[0].keys.device)
+        hidden: Tensor = self.decoder(self.decoder.embed(ids), cache=group)
+        return [part[:, -1] for part in torch.split(hidden, group.counts, dim=1)]

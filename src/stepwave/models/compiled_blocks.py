@@ -3,9 +3,9 @@
 At one token a step the operators of PyTorch leave half of a processor's memory bandwidth unused: its 8-bit product
 computes longer than it reads, and the small operations between the products cost as much again. Here the loops are
 written out, and Numba compiles them when they are first called (some seconds; the result is kept on disk for later
-processes). Weights are read once, whatever the number of positions; arithmetic is float32, so the numbers are those of
-`Decoder` with the dequantised weights. It runs in the caller's thread without Python's lock: speech is made of the
-tokens on another core meanwhile.
+processes). Weights are read once, whatever the number of positions and of conversations that these belong to;
+arithmetic is float32, so the numbers are those of `Decoder` with the dequantised weights. It runs in the caller's
+thread without Python's lock: speech is made of the tokens on another core meanwhile.
 
 Longer pieces are left to matrix products (`FastDecoder`).
 """
@@ -21,6 +21,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float32]
+Indices: TypeAlias = NDArray[np.int64]
+Stores: TypeAlias = tuple[Floats, ...]
+
+STORES: Final = 8
+"""Caches in a pass, each of a conversation; always so many are handed over, since loops are compiled for a number."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -71,17 +76,57 @@ class BlockWeights(NamedTuple):
 @_compiled
 def product(weight: NDArray[np.int8], scale: Floats, x: Floats, out: Floats) -> None:
     """Write x [n, in] times 8-bit weights [out, in], each row by its scale [out], into `out` [n, out]."""
-    rows = weight.shape[0]
-    for row in range(0, rows, 2):  # two at once, so that a processor has sums to go on with while it waits for one
+    # Two rows at once, so that a processor has sums to go on with while it waits for one, and up to four positions,
+    # for which a weight is widened once. Three are computed as four, the last one twice: that is quicker than 2 and 1.
+    # Each sum is a variable of its own, since only those are kept in registers.
+    rows, columns, last = weight.shape[0], weight.shape[1], x.shape[0] - 1
+    for row in range(0, rows, 2):
         other = min(row + 1, rows - 1)
-        for position in range(x.shape[0]):
-            total, other_total = _ZERO, _ZERO
-            for column in range(weight.shape[1]):
-                value = x[position, column]
-                total += np.float32(weight[row, column]) * value
-                other_total += np.float32(weight[other, column]) * value
-            out[position, row] = total * scale[row]
-            out[position, other] = other_total * scale[other]
+        first_scale, other_scale = scale[row], scale[other]
+        a = 0
+        while last - a >= 2:
+            b, c, d = a + 1, a + 2, min(a + 3, last)
+            first_a, first_b, first_c, first_d = _ZERO, _ZERO, _ZERO, _ZERO
+            other_a, other_b, other_c, other_d = _ZERO, _ZERO, _ZERO, _ZERO
+            for column in range(columns):
+                first, second = np.float32(weight[row, column]), np.float32(weight[other, column])
+                value = x[a, column]
+                first_a += first * value
+                other_a += second * value
+                value = x[b, column]
+                first_b += first * value
+                other_b += second * value
+                value = x[c, column]
+                first_c += first * value
+                other_c += second * value
+                value = x[d, column]
+                first_d += first * value
+                other_d += second * value
+            out[a, row], out[a, other] = first_a * first_scale, other_a * other_scale
+            out[b, row], out[b, other] = first_b * first_scale, other_b * other_scale
+            out[c, row], out[c, other] = first_c * first_scale, other_c * other_scale
+            out[d, row], out[d, other] = first_d * first_scale, other_d * other_scale
+            a += 4
+        if last - a == 1:
+            b = a + 1
+            first_a, first_b, other_a, other_b = _ZERO, _ZERO, _ZERO, _ZERO
+            for column in range(columns):
+                first, second = np.float32(weight[row, column]), np.float32(weight[other, column])
+                value = x[a, column]
+                first_a += first * value
+                other_a += second * value
+                value = x[b, column]
+                first_b += first * value
+                other_b += second * value
+            out[a, row], out[a, other] = first_a * first_scale, other_a * other_scale
+            out[b, row], out[b, other] = first_b * first_scale, other_b * other_scale
+        elif last == a:
+            first_a, other_a = _ZERO, _ZERO
+            for column in range(columns):
+                value = x[a, column]
+                first_a += np.float32(weight[row, column]) * value
+                other_a += np.float32(weight[other, column]) * value
+            out[a, row], out[a, other] = first_a * first_scale, other_a * other_scale
 
 
 @_compiled
@@ -139,17 +184,17 @@ def _add(x: Floats, more: Floats) -> None:
 
 @_compiled
 def run_blocks(
-    x: Floats, rows: NDArray[np.int64], places: NDArray[np.int64], keys: Floats, values: Floats, weights: BlockWeights,
+    x: Floats, owners: Indices, rows: Indices, places: Indices, keys: Stores, values: Stores, weights: BlockWeights,
     heads: int, eps: float,
 ) -> Floats:  # fmt: skip
     """Embeddings x [n, h] -> hidden states after the final norm [n, h]; x is overwritten.
 
-    Position i goes to place `places[i]` of row `rows[i]` of the cache, `keys` and `values` [layers, rows, kv_heads,
-    capacity, d], where its keys and values are written; it sees that row up to there. The caller has made room, and
-    gives the positions of a row in order.
+    Position i goes to place `places[i]` of row `rows[i]` of cache `owners[i]`, where its keys and values are written;
+    it sees that row up to there. `keys` and `values` are those of STORES caches, [layers, rows, kv_heads, capacity, d]
+    each. The caller has made room, and gives the positions of a row in order.
     """
     n, h = x.shape
-    kv_heads, d = keys.shape[2], keys.shape[4]
+    kv_heads, d = keys[0].shape[2], keys[0].shape[4]
     group, turned, inner = heads // kv_heads, heads + kv_heads, weights.down.weight.shape[2]
     normed, more = np.empty((n, h), np.float32), np.empty((n, h), np.float32)
     qkv = np.empty((n, turned + kv_heads, d), np.float32)
@@ -161,20 +206,22 @@ def run_blocks(
         product(weights.qkv.weight[layer], weights.qkv.scale[layer], normed, qkv.reshape(n, -1))
         for i in range(n):
             row, place = rows[i], places[i]
+            held_keys, held_values = keys[owners[i]], values[owners[i]]
             flat = qkv[i].reshape(-1)
             for column in range(flat.shape[0]):
                 flat[column] += weights.qkv_bias[layer, column]
             for head in range(turned):
                 _rotate(qkv[i, head], weights.cosines[place], weights.sines[place])
             for head in range(kv_heads):
-                keys[layer, row, head, place] = qkv[i, heads + head]
-                values[layer, row, head, place] = qkv[i, turned + head]
+                held_keys[layer, row, head, place] = qkv[i, heads + head]
+                held_values[layer, row, head, place] = qkv[i, turned + head]
         for i in range(n):
             row, end = rows[i], places[i] + 1
+            held_keys, held_values = keys[owners[i]], values[owners[i]]
             for head in range(kv_heads):
                 shared = slice(head * group, (head + 1) * group)
                 _attend(
-                    qkv[i, shared], keys[layer, row, head, :end], values[layer, row, head, :end], scores,
+                    qkv[i, shared], held_keys[layer, row, head, :end], held_values[layer, row, head, :end], scores,
                     seen[i, shared],
                 )  # fmt: skip
         product(weights.o.weight[layer], weights.o.scale[layer], seen.reshape(n, -1), more)

@@ -13,7 +13,7 @@ Dimensions in comments: b rows, s new positions, t positions in all, h hidden, d
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Final, cast
 
 import torch
 import torch.nn.functional as F
@@ -22,10 +22,15 @@ from torch.utils.checkpoint import checkpoint
 
 from stepwave.facts.errors import ConfigError
 from stepwave.layers.cache import KVCache
+from stepwave.layers.cache_group import CacheGroup
 from stepwave.layers.grouped_attention import LONGEST, grouped_causal_attention
 from stepwave.layers.packed_documents import PackedDocuments
 from stepwave.layers.rotary import rotary_table, rotate
 from stepwave.models.quantised_linear import QuantisedWeight
+
+MOST_TOGETHER: Final = 32
+"""Positions of several conversations that plain matrix products compute in one pass about as quickly as a single one,
+which reads as many weights."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ class DecoderAttention(nn.Module):
         rotary: tuple[Tensor, Tensor],
         mask: Tensor | PackedDocuments | None,
         causal: bool,
-        cache: KVCache | None,
+        cache: KVCache | CacheGroup | None,
         layer: int,
     ) -> Tensor:
         """[b, s, h] -> [b, s, h]; `mask` (boolean, True = visible) or `causal` says what each position sees."""
@@ -127,9 +132,11 @@ class DecoderAttention(nn.Module):
         q = rotate(self.q_proj(x).view(b, s, -1, self.head_dim).transpose(1, 2), *rotary)
         k = rotate(self.k_proj(x).view(b, s, -1, self.head_dim).transpose(1, 2), *rotary)
         v = self.v_proj(x).view(b, s, -1, self.head_dim).transpose(1, 2)
-        if cache is not None:
+        if isinstance(cache, KVCache):
             k, v = cache.write(layer, k, v)
-        if isinstance(mask, PackedDocuments):
+        if isinstance(cache, CacheGroup):
+            out = cache.attend(layer, q, k, v)
+        elif isinstance(mask, PackedDocuments):
             out = mask.attend(q, k, v)
         elif causal and cache is None and x.device.type == "cpu" and torch.is_grad_enabled() and s <= LONGEST:
             out = grouped_causal_attention(q, k, v)
@@ -171,7 +178,7 @@ class DecoderBlock(nn.Module):
         rotary: tuple[Tensor, Tensor],
         mask: Tensor | PackedDocuments | None,
         causal: bool,
-        cache: KVCache | None,
+        cache: KVCache | CacheGroup | None,
         layer: int,
     ) -> Tensor:
         """[b, s, h] -> [b, s, h]."""
@@ -211,6 +218,11 @@ class Decoder(nn.Module):
             nn.init.zeros_(module.bias)
 
     @property
+    def most_together(self) -> int:
+        """Positions of several conversations (`CacheGroup`) that are worth computing in one pass."""
+        return MOST_TOGETHER
+
+    @property
     def head_layer(self) -> nn.Module:
         """The layer whose weights score the vocabulary: the embedding itself where the head is tied."""
         return self.model.embed_tokens if self.lm_head is None else self.lm_head
@@ -234,7 +246,7 @@ class Decoder(nn.Module):
         positions: Tensor | None = None,
         *,
         mask: Tensor | PackedDocuments | None = None,
-        cache: KVCache | None = None,
+        cache: KVCache | CacheGroup | None = None,
         counts: list[int] | None = None,
     ) -> Tensor:
         """Embeddings [b, s, h] -> hidden states after the final norm [b, s, h], for `head`.
@@ -245,7 +257,7 @@ class Decoder(nn.Module):
         the right need no mask, since no real position sees what comes after it; packed rows take `PackedDocuments`,
         whose positions are then used by default.
         `cache`: keys and values are appended to it and its rows' earlier positions are seen; then `mask` must stay
-        None.
+        None. A `CacheGroup` takes one row, [1, s, h], of the new positions of all its caches, and no `counts`.
         `counts`: with a cache, how many of the s positions of each row are real (right padding behind them is not
         kept).
 
@@ -257,13 +269,16 @@ class Decoder(nn.Module):
         if cache is not None and mask is not None:
             raise ConfigError("decoder: a mask can't be given together with a cache, which makes its own.")
         start = [0] if cache is None else cache.lengths
-        longest = max(start) + s
+        longest = max(start) + (0 if isinstance(cache, CacheGroup) else s)
         if longest > self.config.max_positions:
             raise ConfigError(
                 f"decoder: the sequence would be {longest} positions long, this model takes at most "
                 f"{self.config.max_positions}; drop earlier turns or shorten the input."
             )
-        if cache is not None:
+        if isinstance(cache, CacheGroup):
+            cache.begin(device)
+            positions = torch.tensor(cache.positions, device=device)
+        elif cache is not None:
             mask, causal = cache.begin(s, counts, device)
         if positions is None and isinstance(mask, PackedDocuments):
             positions = mask.positions

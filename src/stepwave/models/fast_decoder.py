@@ -18,10 +18,11 @@ from torch import Tensor, nn
 from stepwave.facts.errors import ConfigError
 from stepwave.layers.arithmetic import emulates_bfloat16
 from stepwave.layers.cache import KVCache
+from stepwave.layers.cache_group import CacheGroup
 from stepwave.layers.rotary import rotary_table
-from stepwave.models.compiled_blocks import BlockWeights, Integers, run_blocks
-from stepwave.models.decoder import Decoder, DecoderBlock, project
-from stepwave.models.quantised_linear import QuantisedLinear, is_few, quantised_matmul
+from stepwave.models.compiled_blocks import STORES, BlockWeights, Integers, run_blocks
+from stepwave.models.decoder import MOST_TOGETHER, Decoder, DecoderBlock, project
+from stepwave.models.quantised_linear import FEW_POSITIONS, QuantisedLinear, is_few, quantised_matmul
 
 
 class Matrix(NamedTuple):
@@ -132,7 +133,12 @@ class FastDecoder:
             rows=rows, capacity=capacity, dtype=self.dtype, device=self._norm.device,
         )  # fmt: skip
 
-    def __call__(self, embeddings: Tensor, *, cache: KVCache, counts: list[int] | None = None) -> Tensor:
+    @property
+    def most_together(self) -> int:
+        """As `Decoder.most_together`."""
+        return MOST_TOGETHER if self._arrays is None else min(FEW_POSITIONS, STORES)
+
+    def __call__(self, embeddings: Tensor, *, cache: KVCache | CacheGroup, counts: list[int] | None = None) -> Tensor:
         """Embeddings [b, s, h] -> hidden states after the final norm [b, s, h]; see `Decoder.forward`.
 
         Raises ConfigError where the sequence would be longer than `max_positions`.
@@ -140,16 +146,25 @@ class FastDecoder:
         config = self.config
         b, s, h = embeddings.shape
         lengths = cache.lengths
-        if max(lengths) + s > config.max_positions:
+        longest = max(lengths) + (0 if isinstance(cache, CacheGroup) else s)
+        if longest > config.max_positions:
             raise ConfigError(
-                f"decoder: the sequence would be {max(lengths) + s} positions long, this model takes at most "
+                f"decoder: the sequence would be {longest} positions long, this model takes at most "
                 f"{config.max_positions}; drop earlier turns or shorten the input."
             )
-        mask, causal = cache.begin(s, counts, embeddings.device)
+        mask: Tensor | None = None
+        causal = False
+        if isinstance(cache, CacheGroup):
+            cache.begin(embeddings.device)
+        else:
+            mask, causal = cache.begin(s, counts, embeddings.device)
         if self._arrays is not None and is_few(embeddings):
             return self._in_loops(embeddings, cache, self._arrays)
-        if min(lengths) == max(lengths):
-            at: Tensor | slice = slice(lengths[0], lengths[0] + s)
+        if isinstance(cache, CacheGroup):
+            at: Tensor | slice = torch.tensor(cache.positions, device=embeddings.device)
+            cosines, sines = self._cosines[at].unsqueeze(1), self._sines[at].unsqueeze(1)
+        elif min(lengths) == max(lengths):
+            at = slice(lengths[0], lengths[0] + s)
             cosines, sines = self._cosines[at].unsqueeze(1), self._sines[at].unsqueeze(1)
         else:
             at = torch.arange(s, device=embeddings.device) + torch.tensor(lengths, device=embeddings.device).unsqueeze(
@@ -165,26 +180,36 @@ class FastDecoder:
             qkv = block.qkv.times(F.rms_norm(x, width, block.attention_norm, eps), rounded).view(shape)
             halves = qkv[:, :, :turned].view(b, s, turned, 2, -1)
             qk = torch.addcmul(halves * cosines, halves.flip(-2), sines).flatten(-2).transpose(1, 2)
-            k, v = cache.write(index, qk[:, config.heads :], qkv[:, :, turned:].transpose(1, 2))
-            seen = F.scaled_dot_product_attention(
-                qk[:, : config.heads], k, v, attn_mask=mask, is_causal=causal, enable_gqa=grouped
-            )
+            q, k, v = qk[:, : config.heads], qk[:, config.heads :], qkv[:, :, turned:].transpose(1, 2)
+            if isinstance(cache, CacheGroup):
+                seen = cache.attend(index, q, k, v)
+            else:
+                k, v = cache.write(index, k, v)
+                seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=grouped)
             x = x + block.o.times(seen.transpose(1, 2).reshape(b, s, -1), rounded)
             gate, up = block.gate_up.times(F.rms_norm(x, width, block.mlp_norm, eps), rounded).chunk(2, dim=-1)
             x = x + block.down.times(F.silu(gate).mul_(up), rounded)
         cache.commit()
         return F.rms_norm(x, width, self._norm, eps)
 
-    def _in_loops(self, embeddings: Tensor, cache: KVCache, arrays: BlockWeights) -> Tensor:
+    def _in_loops(self, embeddings: Tensor, cache: KVCache | CacheGroup, arrays: BlockWeights) -> Tensor:
         """Few positions, through compiled loops."""
         b, s, h = embeddings.shape
-        rows = np.repeat(np.arange(b), s)
-        places = np.repeat(cache.lengths, s) + np.tile(np.arange(s), b)
+        if isinstance(cache, CacheGroup):
+            caches = cache.caches
+            owners, rows = np.repeat(np.arange(len(caches)), cache.counts), np.zeros(s, np.int64)
+            places = np.array(cache.positions)
+        else:
+            caches = [cache]
+            owners, rows = np.zeros(b * s, np.int64), np.repeat(np.arange(b), s)
+            places = np.repeat(cache.lengths, s) + np.tile(np.arange(s), b)
+        stores = [*caches, *caches[:1] * (STORES - len(caches))]
         x = embeddings.reshape(b * s, h).to(torch.float32, copy=True).numpy()
         config = self.config
         hidden = run_blocks(
-            x, rows, places, cache.keys.numpy(), cache.values.numpy(), arrays, config.heads, config.norm_eps
-        )
+            x, owners, rows, places, tuple(one.keys.numpy() for one in stores),
+            tuple(one.values.numpy() for one in stores), arrays, config.heads, config.norm_eps,
+        )  # fmt: skip
         cache.commit()
         return torch.from_numpy(hidden).view(b, s, h)
 

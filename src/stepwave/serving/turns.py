@@ -1,8 +1,9 @@
 """The model's thread: answers of several sessions are made there in turn, an event each, away from the event loop.
 
 Each answer is an iterator. The thread takes one event from each that has room for it, so that nobody waits for
-another's whole answer, and a client that doesn't take what is there pauses its own answer alone. Where a server writes
-the answers there are several such threads, since most of them wait for it (`dialogue.waiting`).
+another's whole answer, and a client that doesn't take what is there pauses its own answer alone. The tokens of answers
+under way are computed together (`generation.together`). Where a server writes the answers there are several such
+threads, since most of them wait for it (`dialogue.waiting`).
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from functools import partial
 from typing import Final, Generic, Self, TypeVar
 
 from stepwave.dialogue.waiting import given_up_when
 from stepwave.facts.errors import ServiceError
+from stepwave.generation.together import decoding_together
 
 _T = TypeVar("_T")
 
@@ -104,6 +106,11 @@ class Turns:
             thread.join()
 
     def _run(self) -> None:
+        # With several threads an answer's steps are not all made in one.
+        with decoding_together() if len(self._threads) == 1 else nullcontext():
+            self._take_turns()
+
+    def _take_turns(self) -> None:
         while (job := self._next()) is not None:
             with given_up_when(partial(self._given_up, job)):
                 goes_on = job.step()
