@@ -87,3 +87,31 @@ def test_buffers_of_products_go_back_when_asked() -> None:
     assert before > 1 << 20
     assert after == 0
     assert product == 576
+
+
+GARBAGE = """
+import gc
+import weakref
+from stepwave.serving.memory import keep_what_is_there
+
+class Part:
+    pass
+
+lasting = [[number] for number in range(200_000)]
+keep_what_is_there()
+print(len(gc.get_objects()))
+kept = []
+for _ in range(20_000):  # as a server's conversations come and go
+    one, other = Part(), Part()
+    one.other, other.one = other, one
+    kept.append(weakref.ref(one))
+print(sum(part() is not None for part in kept))
+"""
+
+
+def test_conversations_that_are_over_are_found_among_all_that_lasts() -> None:
+    done = subprocess.run([sys.executable, "-c", GARBAGE], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    looked_at, left = map(int, done.stdout.split())
+    assert looked_at < 10_000
+    assert left < 10_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import aclosing
 from functools import partial
@@ -15,7 +16,7 @@ from typing import cast
 import pytest
 
 from stepwave.dialogue.waiting import given_up
-from stepwave.facts.errors import ServiceError, TextError
+from stepwave.facts.errors import ServiceError, StoppingError, TextError
 from stepwave.generation.context import Context
 from stepwave.generation.together import companions, taking_part
 from stepwave.serving.turns import AHEAD, Turns
@@ -148,11 +149,37 @@ def test_too_many_and_too_late_are_refused() -> None:
         gate.set()
         assert await first == 1
         await asyncio.to_thread(turns.close)
-        with pytest.raises(ServiceError, match="stopping"):
+        with pytest.raises(StoppingError, match="stopping"):
             await turns.call(lambda: 3)
 
     turns = Turns(most=1)
     run(talk(turns))
+
+
+@pytest.mark.parametrize("left_early", [False, True])
+def test_what_an_answer_was_made_from_goes_when_it_is_over(left_early: bool) -> None:
+    class Question:
+        pass
+
+    async def go(turns: Turns) -> None:
+        question = Question()
+        known = weakref.ref(question)
+
+        def make(question: Question = question) -> Iterator[int]:
+            return (number for number, _ in enumerate([question] * 3))
+
+        stream = turns.stream(make)
+        del question, make
+        async with aclosing(stream):
+            async for _ in stream:
+                if left_early:
+                    break
+        # The stream itself is still known, and would hold what it was made with.
+        await turns.call(lambda: None)
+        assert known() is None
+
+    with Turns() as turns:
+        run(go(turns))
 
 
 def test_with_several_threads_an_answer_that_waits_holds_up_no_other() -> None:

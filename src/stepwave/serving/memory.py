@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import resource
 import sys
@@ -46,6 +47,17 @@ def give_back_what_is_freed() -> None:
     if (mallopt := _of_glibc("mallopt")) is not None:
         mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK)
         mallopt(_M_ARENA_MAX, 2)
+
+
+def keep_what_is_there() -> None:
+    """Have Python no longer look for garbage among what lives now: the model, and code that is loaded.
+
+    Some 340,000 objects, which take 0.12 s to go through: for so long answers paused, and so seldom did Python do it
+    that conversations, whose parts know each other, stayed in memory for long after their end. To be called once in a
+    process that serves until it ends.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def give_back_now() -> None:

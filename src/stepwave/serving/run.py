@@ -12,6 +12,7 @@ import uvicorn
 
 from stepwave.serving.app import build_app
 from stepwave.serving.listening import TellingServer
+from stepwave.serving.memory import keep_what_is_there
 from stepwave.serving.realtime.registry import Registry
 from stepwave.serving.service import Service
 
@@ -20,12 +21,22 @@ _POLL_SECONDS = 0.05
 
 
 async def serve(service: Service, listening: socket.socket, started: Callable[[], None] | None = None) -> None:
-    """Serve until SIGINT or SIGTERM; a second Ctrl-C ends answers too. `started` is called when clients may come."""
+    """Serve until SIGINT or SIGTERM; a second Ctrl-C ends answers too. `started` is called when clients may come.
+
+    The process is taken to do nothing else (`keep_what_is_there`).
+    """
+    settling = asyncio.create_task(_settle(service))
     try:
         await build_server(service, started).serve(sockets=[listening])
     finally:
+        settling.cancel()
         service.turns.close()
         service.libraries.close()
+
+
+async def _settle(service: Service) -> None:
+    await service.ready.wait()
+    keep_what_is_there()
 
 
 def build_server(service: Service, started: Callable[[], None] | None = None) -> StoppableServer:

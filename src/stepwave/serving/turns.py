@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import aclosing, nullcontext
 from functools import partial
 from typing import Final, Generic, Self, TypeVar
 
 from stepwave.dialogue.waiting import given_up_when
-from stepwave.facts.errors import ServiceError
+from stepwave.facts.errors import ServiceError, StoppingError
 from stepwave.generation.together import decoding_together
 
 _T = TypeVar("_T")
@@ -60,12 +60,12 @@ class Turns:
 
         Left early, close it (`contextlib.aclosing`): the iterator is closed in its thread before that returns, and a
         session is free again.
-        Raises what the iterator raises, and ServiceError where too many wait already, or the server is stopping.
+        Raises what the iterator raises, ServiceError where too many wait already, and StoppingError after `close`.
         """
         job = _Job(make, asyncio.get_running_loop())
         with self._lock:
             if self._closing:
-                raise ServiceError("the server is stopping and takes nothing new; try again later, or another server")
+                raise StoppingError("the server is stopping and takes nothing new; try again later, or another server")
             if self._count >= self._most:
                 raise ServiceError(f"{self._count} requests are waiting for the model already; try again later")
             self._count += 1
@@ -156,8 +156,7 @@ class _Job(Generic[_T]):
     """One iterator, and the loop that waits for what it yields."""
 
     def __init__(self, make: Callable[[], Iterator[_T]], loop: asyncio.AbstractEventLoop) -> None:
-        self._make = make
-        self._iterator: Iterator[_T] | None = None
+        self._iterator = _made_when_asked(make)
         self._loop = loop
         self.results: asyncio.Queue[object] = asyncio.Queue()
         self.over = asyncio.Event()
@@ -170,8 +169,6 @@ class _Job(Generic[_T]):
             if not self.wanted:
                 self._finish(_END)
                 return False
-            if self._iterator is None:
-                self._iterator = iter(self._make())
             item = next(self._iterator, _END)
             if item is _END:
                 self._finish(_END)
@@ -184,9 +181,7 @@ class _Job(Generic[_T]):
 
     def _finish(self, last: object) -> None:
         try:
-            close = getattr(self._iterator, "close", None)
-            if close is not None:
-                close()
+            self._iterator.close()
         except BaseException as error:
             last = _Failure(error)
         self._tell(self.results.put_nowait, last)
@@ -198,3 +193,8 @@ class _Job(Generic[_T]):
     def _tell(self, call: Callable[..., None], *arguments: object) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call, *arguments)
+
+
+def _made_when_asked(make: Callable[[], Iterator[_T]]) -> Generator[_T]:
+    """What `make` makes, made at the first step. When it is over, nothing holds `make` and what that knows of."""
+    yield from make()

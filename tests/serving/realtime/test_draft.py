@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import json
+import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -16,6 +18,7 @@ from stepwave.facts.conversation import AudioPart
 from stepwave.facts.errors import ServiceError
 from stepwave.facts.events import Event, TextDelta
 from stepwave.serving.config import ServerConfig
+from stepwave.serving.realtime import items
 from stepwave.serving.realtime.conversation import Conversation
 from stepwave.serving.realtime.draft import Draft
 from stepwave.serving.service import Service
@@ -230,3 +233,33 @@ def test_what_is_withdrawn_stops_before_it_is_undone() -> None:
         asyncio.run(go(turns))
     assert happened[-1] == "undone"
     assert np.isin(happened, ["closed", "undone"]).all()
+
+
+def test_the_sound_of_a_question_goes_when_it_is_answered(
+    tiny_talker: Stepwave, question: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sounds: list[weakref.ref[Samples]] = []
+
+    class KnownPart(AudioPart):
+        def __init__(self, samples: Samples) -> None:
+            super().__init__(samples)
+            sounds.append(weakref.ref(samples))
+
+    monkeypatch.setattr(items, "AudioPart", KnownPart)
+
+    async def go(talk: Talk) -> None:
+        talk.service.talker = tiny_talker
+        talk.conversation = Conversation(talk.service)  # with a session that reads what it is told
+        settings = {"type": "realtime", "output_modalities": ["text"], "max_output_tokens": 8}
+        await talk.send("session.update", session=settings)
+        await talk.speak(pcm16(question) + PAUSE)
+        await talk.speak(END)
+        assert "response.output_text.done" in [event["type"] for event in await talk.told()]
+        assert len(sounds) == 1
+        assert sounds[0]() is None
+
+    gc.disable()  # whatever held it has to let go by itself
+    try:
+        talking(tiny_talker, go)
+    finally:
+        gc.enable()

@@ -28,10 +28,9 @@ class Draft:
     def __init__(self, turns: Turns, make: Callable[[], Iterator[Event]], undo: Callable[[], object]) -> None:
         """`make` begins the answer and `undo` takes back what it did to the session, both in the model's thread."""
         self._turns = turns
-        self._make = make
         self._undo = undo
         self._made: asyncio.Queue[Event | Exception | None] = asyncio.Queue(_AHEAD)
-        self._making = asyncio.create_task(self._run())
+        self._making = asyncio.create_task(self._run(make))
 
     async def events(self) -> AsyncGenerator[Event]:
         """What was made so far, and the rest as it is made. Raises what making it raised."""
@@ -51,9 +50,9 @@ class Draft:
         with suppress(ServiceError):  # the server is stopping, and the session ends with it
             await self._turns.call(self._undo)
 
-    async def _run(self) -> None:
+    async def _run(self, make: Callable[[], Iterator[Event]]) -> None:
         try:
-            async with aclosing(self._turns.stream(self._make)) as events:
+            async with aclosing(self._turns.stream(make)) as events:
                 async for event in events:
                     await self._made.put(event)
         except Exception as error:  # raised again where the events are taken
