@@ -75,6 +75,24 @@ def nano_vocoder(folder: Path, device: str, start: Path | None = STORED) -> Run:
     return Run(config, partial(_vocoder, folder, start if again else None, plan))
 
 
+def nano_vocoder_judged(folder: Path, device: str, start: Path | None = STORED) -> Run:
+    """The same from a stored one that has had enough of spectral losses: against discriminators from the beginning."""
+    if not is_stored(start, "vocoder"):
+        raise ConfigError(f"nano_vocoder_judged goes on from a vocoder, and {start} holds none; run nano_vocoder")
+    config = TrainConfig(
+        "nano_vocoder_judged",
+        steps=3_000,
+        optimisers={
+            "vocoder": OptimiserConfig(3e-4, warmup_steps=100, betas=(0.8, 0.99), clip_norm=10.0),
+            "discriminators": OptimiserConfig(5e-4, betas=(0.8, 0.99), clip_norm=10.0),
+        },
+        save_every=250,
+        validate_every=500,
+        log_every=25,
+    )
+    return Run(config, partial(_vocoder, folder, start, VocoderPlan(discriminators_from=0, adversarial_from=300)))
+
+
 def nano_speech_tokenizer(folder: Path, device: str, start: Path | None = STORED) -> Run:
     """Codes from the encoder's 25 Hz frames; the paper's tokenizer is CosyVoice 2's, trained on far more speech."""
     again = is_stored(start, "speech_tokenizer")
