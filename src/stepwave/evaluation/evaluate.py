@@ -137,7 +137,7 @@ def _scored(
             scores += scored
         progress(f"scoring {check.name}", len(check.measures), len(check.measures))
         if evidence.judged_twice:
-            first, second = zip(*evidence.judged_twice, strict=True)
+            first, second = zip(*evidence.judged_twice.values(), strict=True)
             agreed[check.name] = asdict(agreement(first, second))
     lines = [json.dumps(asdict(score), ensure_ascii=False) + "\n" for score in scores]
     replace_file(folder / SCORES_FILE, "".join(lines).encode())

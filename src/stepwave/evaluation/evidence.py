@@ -1,5 +1,6 @@
 """What scoring an answer may look at besides its record: the stored sounds, and the parts that help scoring."""
 
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,8 +19,8 @@ class Evidence:
 
     file: AnswerFile
     parts: Parts
-    judged_twice: list[tuple[float, float]] = field(default_factory=list)
-    """What the two judges said of each answer, where there are two."""
+    judged_twice: dict[tuple[str, ...], tuple[float, float]] = field(default_factory=dict)
+    """The scores of the two judges, where there are two, by what they were asked: several measures may ask the same."""
 
     def samples(self, sound: str | None) -> Samples:
         """A stored sound `[n]` at 16 kHz. Raises UnscorableError where there is none."""
@@ -44,15 +45,17 @@ class Evidence:
     def verdict(self, prompt: str, question: str, reference: str, answer: str, language: str = "en") -> Verdict:
         """The judge's verdict, by the prompt of that name. A second judge is asked too, where there is one.
 
-        Raises UnscorableError where it can't be read, and where there is no judge, or none that can use the prompt.
+        Raises UnscorableError where it can't be read, and where there is no judge, or none that can use the prompt. A
+        second judge that gives no verdict fails nothing: its answers are compared where there are any.
         """
         if self.parts.judges is None:
             raise UnscorableError("there is no judge; name one with --judge and score the run again")
         asked = JUDGE_PROMPTS[prompt]
         verdict = self.parts.judges.judge(asked, language).judge(question, reference, answer)
         if self.parts.second is not None:
-            other = self.parts.second.judge(asked, language).judge(question, reference, answer)
-            self.judged_twice.append((verdict.score, other.score))
+            with contextlib.suppress(UnscorableError):
+                other = self.parts.second.judge(asked, language).judge(question, reference, answer)
+                self.judged_twice[prompt, question, reference, answer, language] = (verdict.score, other.score)
         return verdict
 
     def likeness(self, sound: str | None, other: str | Path | None) -> float:

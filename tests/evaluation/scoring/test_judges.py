@@ -12,9 +12,9 @@ from stepwave.evaluation.evaluate import Plan, evaluate
 from stepwave.evaluation.figures import Measure
 from stepwave.evaluation.items import Item, Sound
 from stepwave.evaluation.reporting import report
-from stepwave.evaluation.scoring.judge import Judge, Verdict
+from stepwave.evaluation.scoring.judge import Judge, JudgeUnavailableError, Verdict
 from stepwave.evaluation.scoring.judge_prompts import JUDGE_PROMPTS, JudgePrompt
-from stepwave.evaluation.scoring.judges import EndpointJudges, RememberingJudges, RuleJudges, open_judges
+from stepwave.evaluation.scoring.judges import EndpointJudges, Judges, RememberingJudges, RuleJudges, open_judges
 from stepwave.evaluation.scoring.measures import judged_by
 from stepwave.evaluation.scoring.parts import Parts
 from stepwave.facts.errors import ConfigError
@@ -24,10 +24,10 @@ RIGHT, POINTS = JUDGE_PROMPTS["question-answering/1"], JUDGE_PROMPTS["open-answe
 
 
 class CountingJudges:
-    """Takes an answer for right that holds one of its words, and counts how often it was asked."""
+    """Takes an answer for right that holds one of its words, and counts how often it was asked; or gives no verdict."""
 
-    def __init__(self, *words: str) -> None:
-        self.words, self.asked = words, 0
+    def __init__(self, *words: str, silent: bool = False) -> None:
+        self.words, self.asked, self.silent = words, 0, silent
         self.name = " or ".join(words)
 
     def judge(self, prompt: JudgePrompt, language: str) -> Judge:
@@ -38,6 +38,8 @@ class CountingJudges:
 
             def judge(self, question: str, reference: str, answer: str) -> Verdict:
                 judges.asked += 1
+                if judges.silent:
+                    raise JudgeUnavailableError("nobody is there")
                 return Verdict(float(any(word in answer for word in judges.words)), "so it seems")
 
         return One()
@@ -92,20 +94,49 @@ def test_verdicts_are_kept_in_the_run_s_folder(tmp_path: Path) -> None:
     assert judges.asked == 2
 
 
-def test_a_second_judge_is_in_no_figure_but_compared(
-    scripted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(report, "draw", lambda figures, scores, path, title: None)
-    write_audio(tmp_path / "q.wav", np.full(1_600, 0.1, np.float32), 16_000)
-    sound = Sound(str(tmp_path / "q.wav"))
+def judged_twice(scripted: Any, folder: Path, second: Judges, *measures: Measure) -> report.Report:
+    """The report on four answers, of which the judge takes two for right, with a second judge."""
+    write_audio(folder / "q.wav", np.full(1_600, 0.1, np.float32), 16_000)
+    sound = Sound(str(folder / "q.wav"))
     items = [Item(name, "what", sound=sound, references=("that",)) for name in ("a", "b", "c", "d")]
-    measure = Measure("right", judged_by("question-answering/1"))
-    suite = Suite("made", "for a test", (Check("made", "answers", "four", lambda places: items, "answer", (measure,)),))
+    suite = Suite("made", "for a test", (Check("made", "answers", "four", lambda places: items, "answer", measures),))
     subject = scripted({"a": "one", "b": "two", "c": "three", "d": "four"})
-    parts = Parts(subject.ears, CountingJudges("one", "two"), CountingJudges("one", "three"))
-    told = evaluate(Plan(suite, Places(tmp_path, tmp_path)), subject, parts, tmp_path / "run", lambda *_: None)
+    parts = Parts(subject.ears, CountingJudges("one", "two"), second)
+    return evaluate(Plan(suite, Places(folder, folder)), subject, parts, folder / "run", lambda *_: None)
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports without a picture."""
+    monkeypatch.setattr(report, "draw", lambda figures, scores, path, title: None)
+
+
+RIGHT_ONES = Measure("right", judged_by("question-answering/1"))
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_second_judge_is_in_no_figure_but_compared(scripted: Any, tmp_path: Path) -> None:
+    told = judged_twice(scripted, tmp_path, CountingJudges("one", "three"), RIGHT_ONES)
     assert told.figures[0].value == 50
     assert told.facts["second judge"] == "one or three"
     assert told.facts["agreement"]["made"]["percent"] == 50
     assert told.facts["agreement"]["made"]["kappa"] == pytest.approx(0)
     assert "made: the judge and a second one, one or three, agree on 50 % of 4 answers" in report.markdown(told)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_what_two_measures_ask_is_compared_once(scripted: Any, tmp_path: Path) -> None:
+    again = Measure("right again", judged_by("question-answering/1"))
+    told = judged_twice(scripted, tmp_path, CountingJudges("one", "three"), RIGHT_ONES, again)
+    assert [figure.value for figure in told.figures] == [50, 50]
+    assert told.facts["agreement"]["made"]["items"] == 4
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("prompt", ["question-answering/1", "open-answer/1"])
+def test_a_second_judge_without_verdicts_fails_nothing(scripted: Any, tmp_path: Path, prompt: str) -> None:
+    # Of points the rules can say nothing, and a judge that is not there says nothing of anything.
+    second = RuleJudges() if prompt == "open-answer/1" else CountingJudges(silent=True)
+    told = judged_twice(scripted, tmp_path, second, Measure("right", judged_by(prompt)))
+    assert told.figures[0].failed == 0
+    assert told.facts["agreement"] == {}
