@@ -32,6 +32,7 @@ class ThirtyJudges:
     """Let it judge by the prompt for paralinguistic questions alone."""
 
     name = "thirty"
+    rules_only = False
 
     def judge(self, prompt: JudgePrompt, language: str) -> ThirtyJudge:
         assert (prompt.name, language) == ("paralinguistics/1", "en")

@@ -26,6 +26,8 @@ RIGHT, POINTS = JUDGE_PROMPTS["question-answering/1"], JUDGE_PROMPTS["open-answe
 class CountingJudges:
     """Takes an answer for right that holds one of its words, and counts how often it was asked; or gives no verdict."""
 
+    rules_only = False
+
     def __init__(self, *words: str, silent: bool = False) -> None:
         self.words, self.asked, self.silent = words, 0, silent
         self.name = " or ".join(words)

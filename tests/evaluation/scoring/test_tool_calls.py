@@ -111,7 +111,7 @@ class Asked:
 @pytest.mark.parametrize("score", [0.0, 1.0])
 def test_a_judge_is_asked_about_other_parameters_only(score: float) -> None:
     judge = Asked(score)
-    rule = judged_parameters(judge)
+    rule = judged_parameters(judge.judge)
     assert rule({"location": "北京"}, {"location": "北京"}, "天气?") == 1
     assert rule({"location": "北京"}, {"location": "Beijing"}, "天气?") == score
     assert judge.heard == [("天气?", '{"location": "北京"}', '{"location": "Beijing"}')]

@@ -1,7 +1,8 @@
 """Suites of published benchmarks, on their samples and on miniatures of their layouts: known errors, known scores."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from stepwave.evaluation.material.mmau import mmau_items
 from stepwave.evaluation.material.paralinguistic import SYSTEM, TASKS, paralinguistic_items
 from stepwave.evaluation.material.toolcall import toolcall_items
 from stepwave.evaluation.reporting import report
-from stepwave.evaluation.scoring.judges import RuleJudges
+from stepwave.evaluation.scoring.judge import Verdict
+from stepwave.evaluation.scoring.judge_prompts import JudgePrompt
+from stepwave.evaluation.scoring.judges import Judges, RuleJudges
 from stepwave.evaluation.scoring.parts import Parts
 from stepwave.facts.errors import ConfigError, DataError
 from stepwave.signal.files import write_audio
@@ -29,10 +32,12 @@ def run(scripted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Puts a suite to a scripted subject; figures by measure and group, `""` for the whole."""
     monkeypatch.setattr(report, "draw", lambda figures, scores, path, title: None)
 
-    def ask(name: str, answers: dict[str, Any], places: Places | None = None) -> dict[tuple[str, str], float]:
+    def ask(
+        name: str, answers: dict[str, Any], places: Places | None = None, judges: Sequence[Judges] = (RuleJudges(),)
+    ) -> dict[tuple[str, str], float]:
         subject = scripted(answers)
         places = places or Places(tmp_path, tmp_path, sample=True)
-        parts = Parts(subject.ears, RuleJudges())
+        parts = Parts(subject.ears, *judges)
         told = evaluate(Plan(find_suite(name), places), subject, parts, tmp_path / "run", lambda *_: None)
         ask.questions = {question.item: question for question in subject.asked}  # type: ignore[attr-defined]
         ask.told = told  # type: ignore[attr-defined]
@@ -114,6 +119,41 @@ def test_tool_calls_are_counted_tool_by_tool(run: Run) -> None:
     assert [turn.side for turn in question.turns] == ["user", "assistant", "user"]
     assert question.turns[-1].samples is not None
     assert [tool.name for tool in question.tools] == ["timbre_rag", "get_date_time", "get_weather", "web_search"]
+
+
+@dataclass
+class OneVerdict:
+    """Judges that say the same of every answer, and keep what they are asked."""
+
+    right: bool
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+    name: str = "one verdict"
+    rules_only: bool = False
+
+    def judge(self, prompt: JudgePrompt, language: str) -> "OneVerdict.Judge":
+        return OneVerdict.Judge(self, f"{self.right} by {prompt.name}, {language}")
+
+    @dataclass
+    class Judge:
+        judges: "OneVerdict"
+        name: str
+
+        def judge(self, question: str, reference: str, answer: str) -> Verdict:
+            self.judges.asked.append((self.name, reference, answer))
+            return Verdict(float(self.judges.right), "so it is")
+
+
+def test_parameters_are_judged_where_there_is_a_judge_and_by_a_second_one(run: Run) -> None:
+    first, second = OneVerdict(True), OneVerdict(False)
+    answers = {"get_weather_positive-1": called("get_weather", location="the city of light")}
+    figures = run("toolcall", answers, judges=(first, second))
+    assert figures["parameter accuracy", "weather"] == 100.0
+    assert first.asked == [
+        ("True by tool-parameters/1, en", '{"location": "Paris"}', '{"location": "the city of light"}')
+    ]
+    assert len(second.asked) == 1
+    agreed = run.told.facts["agreement"]["toolcall"]  # type: ignore[attr-defined]
+    assert (agreed["items"], agreed["percent"]) == (1, 0)
 
 
 def test_conversations_with_tools_are_read_as_the_hub_lays_them_out(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ class Points:
 
     asked: list[tuple[str, str, str, str]]
     name: str = "points"
+    rules_only: bool = False
 
     def judge(self, prompt: JudgePrompt, language: str) -> "Points.One":
         return Points.One(self, prompt, f"points by {prompt.name}")

@@ -27,6 +27,11 @@ class Judges(Protocol):
         """Who they are, for reports; the judges' own names tell the prompts too."""
         ...
 
+    @property
+    def rules_only(self) -> bool:
+        """Whether they compare words and understand none: a measure may have a rule that fits it better."""
+        ...
+
     def judge(self, prompt: JudgePrompt, language: str) -> Judge:
         """Who judges answers in `language` by `prompt`. Raises UnscorableError where they can't."""
         ...
@@ -34,6 +39,8 @@ class Judges(Protocol):
 
 class EndpointJudges:
     """A language model behind an endpoint."""
+
+    rules_only = False
 
     def __init__(self, endpoint: Endpoint, seed: int = 0) -> None:
         self._endpoint, self._seed = endpoint, seed
@@ -54,8 +61,7 @@ class EndpointJudges:
 class RuleJudges:
     """Rules on normalised texts."""
 
-    LABEL: Final = "rules/1 (no judge)"
-    """What their names begin with."""
+    rules_only = True
 
     def __init__(self, rule: Rule = "contains") -> None:
         """Raises ConfigError for an unknown rule."""
@@ -65,7 +71,7 @@ class RuleJudges:
     @property
     def name(self) -> str:
         """See `Judges.name`."""
-        return f"{self.LABEL}: {self._rule}"
+        return f"rules/1 (no judge): {self._rule}"
 
     def judge(self, prompt: JudgePrompt, language: str) -> Judge:
         """See `Judges.judge`; UnscorableError for a prompt that asks for points, which words alone can't give."""
@@ -85,6 +91,11 @@ class RememberingJudges:
     def name(self) -> str:
         """See `Judges.name`."""
         return self._judges.name
+
+    @property
+    def rules_only(self) -> bool:
+        """See `Judges.rules_only`."""
+        return self._judges.rules_only
 
     def judge(self, prompt: JudgePrompt, language: str) -> Judge:
         """See `Judges.judge`."""

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from stepwave.evaluation.packages import package
-from stepwave.evaluation.scoring.judge import Judge
+from stepwave.evaluation.scoring.judge import Verdict
 from stepwave.evaluation.scoring.normalisers import NORMALISERS
 from stepwave.facts.events import ToolCallRequest
 
@@ -113,14 +113,17 @@ def fuzzy_parameters(expected: Mapping[str, Any], given: Mapping[str, Any], ques
     return float(_same(expected, given, alike))
 
 
-def judged_parameters(judge: Judge) -> ParameterRule:
-    """A rule that asks a judge, whose prompt should be `tool-parameters/1`, unless the parameters are the same JSON."""
+def judged_parameters(verdict: Callable[[str, str, str], Verdict]) -> ParameterRule:
+    """A rule that asks for a judge's verdict unless the parameters are the same JSON.
+
+    `verdict` takes the question, the parameters expected and those given as JSON, for the prompt `tool-parameters/1`.
+    """
 
     def rule(expected: Mapping[str, Any], given: Mapping[str, Any], question: str) -> float:
         if exact_parameters(expected, given):
             return 1.0
         one, other = (json.dumps(dict(each), ensure_ascii=False, sort_keys=True) for each in (expected, given))
-        return float(judge.judge(question, one, other).score >= 1.0)
+        return float(verdict(question, one, other).score >= 1.0)
 
     return rule
 

@@ -5,6 +5,7 @@ Parameters are judged by a language model where `--judge` names one, else compar
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from stepwave.evaluation.answers import Answer
@@ -15,8 +16,6 @@ from stepwave.evaluation.items import Item
 from stepwave.evaluation.material.samples import sample_or
 from stepwave.evaluation.material.toolcall import toolcall_items
 from stepwave.evaluation.scoring import tool_calls
-from stepwave.evaluation.scoring.judge_prompts import JUDGE_PROMPTS
-from stepwave.evaluation.scoring.judges import RuleJudges
 from stepwave.evaluation.scoring.tool_calls import Call, ParameterRule, ToolAnswer
 from stepwave.facts.events import ToolCallRequest
 from stepwave.text.standard_tools import BENCHMARK_NAMES
@@ -63,9 +62,9 @@ def parameters(answer: Answer, evidence: Evidence) -> Score | None:
 
 def _rule(evidence: Evidence, language: str) -> ParameterRule:
     judges = evidence.parts.judges
-    if judges is None or judges.name.startswith(RuleJudges.LABEL):
+    if judges is None or judges.rules_only:
         return tool_calls.fuzzy_parameters
-    return tool_calls.judged_parameters(judges.judge(JUDGE_PROMPTS["tool-parameters/1"], language))
+    return tool_calls.judged_parameters(partial(evidence.verdict, "tool-parameters/1", language=language))
 
 
 SUITE: Final = Suite(
