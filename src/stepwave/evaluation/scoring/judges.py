@@ -5,7 +5,7 @@ they compare words, give no points, and their name says so.
 """
 
 from pathlib import Path
-from typing import Final, Protocol, get_args
+from typing import Final, Protocol, cast
 
 from stepwave.evaluation.answers import UnscorableError
 from stepwave.evaluation.scoring.endpoint_judge import EndpointJudge, judge_endpoint
@@ -108,10 +108,7 @@ def open_judges(text: str, key_env: str = "") -> Judges:
     """Judges as an option names them: `rules`, `rules:RULE`, or `URL#MODEL` of an endpoint. Raises ConfigError."""
     kind, _, rule = text.partition(":")
     if kind == "rules":
-        known = get_args(Rule)
-        if rule not in ("", *known):
-            raise ConfigError(f"there is no rule '{rule}'; known: {', '.join(known)}")
-        return RuleJudges(rule or "contains")  # type: ignore[arg-type]  # one of the known ones
+        return RuleJudges(cast(Rule, rule or "contains"))
     url, _, model = text.partition("#")
     if not url.startswith(("http://", "https://")) or not model:
         raise ConfigError(

@@ -4,7 +4,7 @@ Rules see words, not meaning: they miss right answers in other words, and `conta
 figure made by them says "no judge", and is never put beside published ones as if it were the same.
 """
 
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 from stepwave.evaluation.answers import UnscorableError
 from stepwave.evaluation.packages import package
@@ -24,8 +24,8 @@ class RuleJudge:
 
     def __init__(self, convention: Convention, rule: Rule = "contains", threshold: float = DEFAULT_THRESHOLD) -> None:
         """Raises ConfigError for a threshold outside 0 to 1, or an unknown rule."""
-        if rule not in ("exact", "contains", "fuzzy"):
-            raise ConfigError(f"there is no rule {rule!r}; known: exact, contains, fuzzy")
+        if rule not in get_args(Rule):
+            raise ConfigError(f"there is no rule {rule!r}; known: {', '.join(get_args(Rule))}")
         if not 0 < threshold <= 1:
             raise ConfigError(f"the threshold {threshold} is not above 0 and at most 1")
         self._convention, self._rule, self._threshold = convention, rule, threshold
