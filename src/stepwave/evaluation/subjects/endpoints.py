@@ -6,18 +6,20 @@ import hashlib
 import io
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import soundfile
 
-from stepwave.evaluation.question import Said
+from stepwave.evaluation.question import Question, Said, Wanted
 from stepwave.facts.errors import ConfigError, ServiceError
 from stepwave.facts.rates import INPUT_SAMPLE_RATE
 from stepwave.prepare.writing.writer import UNREADABLE, WriterError, check_address
 from stepwave.signal.pcm import to_int16
 from stepwave.signal.resample import Samples
+from stepwave.text.language_names import LANGUAGE_NAMES
+from stepwave.text.prompts import TRANSLATE, TRANSLATE_TO_SPEECH
 
 SECONDS: Final = 300.0
 """Longest wait for one answer as a whole."""
@@ -31,6 +33,7 @@ PATIENCE: Final = 5
 """Questions in a row that an endpoint may fail to answer before it is no longer asked in this run."""
 VOICE: Final = "alloy"
 """OpenAI's name for a voice, which servers with other voices take for their own."""
+_PROMPTS: Final[Mapping[Wanted, str]] = {"translation": TRANSLATE, "spoken_translation": TRANSLATE_TO_SPEECH}
 _T = TypeVar("_T")
 
 
@@ -94,6 +97,14 @@ class Patient:
     def _failed(self) -> None:
         with self._lock:
             self._failed_in_a_row += 1
+
+
+def system_prompt(question: Question) -> str | None:
+    """What the model is told before the conversation: the question's own, else for a translation the released one."""
+    if question.system is not None or question.wanted not in _PROMPTS:
+        return question.system
+    code = question.answer_language
+    return _PROMPTS[question.wanted].format(language=LANGUAGE_NAMES.get(code, code))
 
 
 def wav_file(samples: Samples) -> bytes:

@@ -25,15 +25,12 @@ from typing import Any, Final, TypeVar
 from stepwave.evaluation.answers import Produced
 from stepwave.evaluation.question import Question, Said, Wanted, written_prompt
 from stepwave.evaluation.subjects.chat_messages import Gathering, messages, read_stream, read_whole, tools
-from stepwave.evaluation.subjects.endpoints import MOST_BYTES, SECONDS, VOICE, Patient, Target, wav_file
+from stepwave.evaluation.subjects.endpoints import MOST_BYTES, SECONDS, VOICE, Patient, Target, system_prompt, wav_file
 from stepwave.evaluation.subjects.options import SubjectOptions
 from stepwave.facts.errors import ConfigError
 from stepwave.prepare.writing.guarded_client import GuardedClient
 from stepwave.prepare.writing.writer import DETAIL_BYTES, REFUSED, UNREADABLE, WriterError, key_of
-from stepwave.text.language_names import LANGUAGE_NAMES
-from stepwave.text.prompts import TRANSLATE, TRANSLATE_TO_SPEECH
 
-_PROMPTS: Final[Mapping[Wanted, str]] = {"translation": TRANSLATE, "spoken_translation": TRANSLATE_TO_SPEECH}
 _SPOKEN: Final = ("speech", "spoken_translation")
 _T = TypeVar("_T")
 
@@ -80,10 +77,7 @@ class OpenAIEndpoint:
         return produced
 
     def _chat(self, question: Question) -> Produced:
-        system = question.system
-        if system is None and question.wanted in _PROMPTS:
-            code = question.answer_language
-            system = _PROMPTS[question.wanted].format(language=LANGUAGE_NAMES.get(code, code))
+        system = system_prompt(question)
         request: dict[str, Any] = {
             "model": self._target.model, "messages": messages(question, system), "seed": question.seed,
         }  # fmt: skip

@@ -14,7 +14,7 @@ import base64
 import binascii
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any, Final
@@ -22,7 +22,15 @@ from typing import Any, Final
 from stepwave.evaluation.answers import Produced
 from stepwave.evaluation.question import Question, Said, Wanted, written_prompt
 from stepwave.evaluation.subjects.chat_messages import Gathering
-from stepwave.evaluation.subjects.endpoints import MOST_BYTES, SECONDS, VOICE, Patient, Target, check_turn
+from stepwave.evaluation.subjects.endpoints import (
+    MOST_BYTES,
+    SECONDS,
+    VOICE,
+    Patient,
+    Target,
+    check_turn,
+    system_prompt,
+)
 from stepwave.evaluation.subjects.options import SubjectOptions
 from stepwave.facts.errors import ConfigError, MissingExtraError
 from stepwave.facts.rates import INPUT_SAMPLE_RATE, OUTPUT_SAMPLE_RATE
@@ -40,10 +48,7 @@ from stepwave.prepare.writing.writer import (
 )
 from stepwave.signal.pcm import encode_pcm16
 from stepwave.signal.resample import Samples, resample
-from stepwave.text.language_names import LANGUAGE_NAMES
-from stepwave.text.prompts import TRANSLATE, TRANSLATE_TO_SPEECH
 
-_PROMPTS: Final[Mapping[Wanted, str]] = {"translation": TRANSLATE, "spoken_translation": TRANSLATE_TO_SPEECH}
 _WANTED: Final = ("text", "speech", "transcript", "translation", "spoken_translation")
 _SPOKEN: Final = ("speech", "spoken_translation")
 _MESSAGE_BYTES: Final = 16 * 1024**2
@@ -148,10 +153,7 @@ class _Conversation:
 
     async def answered(self) -> Produced:
         question = self._question
-        system = question.system
-        if system is None and question.wanted in _PROMPTS:
-            code = question.answer_language
-            system = _PROMPTS[question.wanted].format(language=LANGUAGE_NAMES.get(code, code))
+        system = system_prompt(question)
         await self._until("session.created")
         await self._connection.session.update(session=self._session(system))
         await self._until("session.updated")
