@@ -8,14 +8,14 @@ is a failure of the item, not a score. Thinking in `<think>` is passed over.
 import json
 import re
 import threading
-import time
 from typing import Final
 
 from stepwave.evaluation.answers import UnscorableError
 from stepwave.evaluation.scoring.judge import JudgeUnavailableError, Verdict
 from stepwave.evaluation.scoring.judge_prompts import SYSTEM, JudgePrompt
 from stepwave.facts.errors import ConfigError, MissingExtraError
-from stepwave.prepare.writing.writer import UNREADABLE, Endpoint, Writer, WriterError
+from stepwave.prepare.writing.guarded_client import persist
+from stepwave.prepare.writing.writer import Endpoint, Writer, WriterError
 
 ANSWER_TOKENS: Final = 1_024
 """What a judge may write, thinking included."""
@@ -82,21 +82,14 @@ class EndpointJudge:
                 f"the judge at {self._endpoint.url} failed {self._failed_in_a_row} times in a row and is not asked "
                 "again; see to it, then score again"
             )
-        for attempt in range(self._retries + 1):
-            try:
-                said = self._writer.write(SYSTEM, prompt, self._seed)
-            except WriterError as problem:
-                if problem.again and problem.reason != UNREADABLE and attempt < self._retries:
-                    time.sleep(self._pause * 2**attempt)
-                    continue
-                with self._lock:
-                    self._failed_in_a_row += 1
-                raise JudgeUnavailableError(
-                    f"the judge at {self._endpoint.url} gave no verdict: {problem}"
-                ) from problem
-            self._failed_in_a_row = 0
-            return said
-        raise AssertionError("the last attempt returns or raises")
+        try:
+            said = persist(lambda: self._writer.write(SYSTEM, prompt, self._seed), self._retries, self._pause)
+        except WriterError as problem:
+            with self._lock:
+                self._failed_in_a_row += 1
+            raise JudgeUnavailableError(f"the judge at {self._endpoint.url} gave no verdict: {problem}") from problem
+        self._failed_in_a_row = 0
+        return said
 
 
 def read_verdict(said: str, prompt: JudgePrompt) -> float:

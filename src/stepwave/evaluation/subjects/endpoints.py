@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -15,7 +14,8 @@ import soundfile
 from stepwave.evaluation.question import Question, Said, Wanted
 from stepwave.facts.errors import ConfigError, ServiceError
 from stepwave.facts.rates import INPUT_SAMPLE_RATE
-from stepwave.prepare.writing.writer import UNREADABLE, WriterError, check_address
+from stepwave.prepare.writing.guarded_client import persist
+from stepwave.prepare.writing.writer import WriterError, check_address
 from stepwave.signal.pcm import to_int16
 from stepwave.signal.resample import Samples
 from stepwave.text.language_names import LANGUAGE_NAMES
@@ -77,22 +77,17 @@ class Patient:
                 f"{self._url} failed {self._failed_in_a_row} times in a row and is not asked again; "
                 "see to it, then run again: only what failed is asked"
             )
-        for attempt in range(self._retries + 1):
-            try:
-                given = once()
-            except WriterError as problem:
-                if problem.again and problem.reason != UNREADABLE and attempt < self._retries:
-                    time.sleep(self._pause * 2**attempt)
-                    continue
-                if problem.again:
-                    self._failed()
-                raise ServiceError(f"{self._url} gave no answer: {problem}") from problem
-            except ConfigError:
+        try:
+            given = persist(once, self._retries, self._pause)
+        except WriterError as problem:
+            if problem.again:
                 self._failed()
-                raise
-            self._failed_in_a_row = 0
-            return given
-        raise AssertionError("the last attempt returns or raises")
+            raise ServiceError(f"{self._url} gave no answer: {problem}") from problem
+        except ConfigError:
+            self._failed()
+            raise
+        self._failed_in_a_row = 0
+        return given
 
     def _failed(self) -> None:
         with self._lock:

@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from stepwave.facts.errors import ConfigError, MissingExtraError, ServiceError
 
@@ -30,6 +30,7 @@ _HEADERS: Final = frozenset(
         "x-stainless-raw-response",  # the client looks at it once more when the answer is there
     }
 )  # fmt: skip
+_T = TypeVar("_T")
 
 
 class WriterError(ServiceError):
@@ -42,6 +43,22 @@ class WriterError(ServiceError):
         """Whether the same may be asked once more."""
         self.reached = reached
         """Whether the endpoint took the request at all."""
+
+
+def persist(once: Callable[[], _T], retries: int, pause_seconds: float) -> _T:
+    """What `once` gives, asked up to `retries` times again where it fails for a reason that may pass.
+
+    The pause is twice as long before each next time. Raises the last WriterError.
+    """
+    for attempt in range(retries):
+        try:
+            return once()
+        except WriterError as problem:
+            # What can't be read is an answer all the same, and to ask again would be to choose among answers.
+            if not problem.again or problem.reason == UNREADABLE:
+                raise
+        time.sleep(pause_seconds * 2**attempt)
+    return once()
 
 
 class GuardedClient:
