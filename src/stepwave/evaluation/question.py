@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from stepwave.evaluation.items import Call, Side
+from stepwave.facts.errors import ConfigError
 from stepwave.facts.rates import INPUT_SAMPLE_RATE
 from stepwave.signal.resample import Samples
 from stepwave.text.schemas import ToolSchema
@@ -61,6 +62,13 @@ class Question:
     def last(self) -> Said:
         """The turn to be answered."""
         return self.turns[-1]
+
+    @property
+    def recording(self) -> Samples:
+        """Samples `[n]` at 16 kHz of the turn to be answered, for who writes it down. ConfigError without any."""
+        if self.last.samples is None:
+            raise ConfigError(f"item {self.item} has no recording to write down; give it a sound")
+        return self.last.samples
 
 
 def written_prompt(system: str | None, turns: Sequence[Said], tools: Sequence[ToolSchema] = ()) -> str:

@@ -34,5 +34,5 @@ def test_it_can_do_nothing_else(subject: TranscribingSubject) -> None:
     subject.prepare("transcript")
     with pytest.raises(ConfigError, match="whisper:folder writes down speech"):
         subject.prepare("speech")
-    with pytest.raises(ConfigError, match="item a has no recording"):
+    with pytest.raises(ConfigError, match="item a has no recording to write down; give it a sound"):
         subject.ask(Question("transcript", (Said("user", "Hello?"),), item="a"))

@@ -62,19 +62,18 @@ class RecogniserPipeline:
     def ask(self, question: Question) -> Produced:
         """See `Subject.ask`."""
         self.prepare(question.wanted)
-        if question.last.samples is None:
-            raise ConfigError(f"item {question.item} has no recording to write down; give it a sound")
+        samples = question.recording
         if question.wanted == "translation" and question.answer_language != "en":
             raise ConfigError(f"{self.name} translates into English alone, not into {question.answer_language}")
         settings: dict[str, Any] = {}
         if self._whisper:
             settings["generate_kwargs"] = {"num_beams": 1, "do_sample": False}
-            if len(question.last.samples) > PIECE_SECONDS * INPUT_SAMPLE_RATE:
+            if len(samples) > PIECE_SECONDS * INPUT_SAMPLE_RATE:
                 settings["return_timestamps"] = True
         if self._told:
             task = "transcribe" if question.wanted == "transcript" else "translate"
             settings["generate_kwargs"] |= {"language": question.language, "task": task}
-        sound = {"raw": np.array(question.last.samples), "sampling_rate": INPUT_SAMPLE_RATE}
+        sound = {"raw": np.array(samples), "sampling_rate": INPUT_SAMPLE_RATE}
         started = time.perf_counter()
         text = str(self._pipeline(sound, **settings)["text"]).strip()
         seconds = time.perf_counter() - started

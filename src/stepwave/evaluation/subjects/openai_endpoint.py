@@ -115,10 +115,7 @@ class OpenAIEndpoint:
         return gathering.produced(prompt)
 
     def _written(self, question: Question, ask: Callable[[Question, bytes], bytes]) -> Produced:
-        samples = question.last.samples
-        if samples is None:
-            raise ConfigError(f"item {question.item} has no recording to write down; give it a sound")
-        file = wav_file(samples)
+        file = wav_file(question.recording)
         started = time.perf_counter()
         text = self._patient.ask(lambda: _words(ask(question, file)))
         seconds = time.perf_counter() - started

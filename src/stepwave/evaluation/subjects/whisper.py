@@ -30,10 +30,9 @@ class TranscribingSubject:
     def ask(self, question: Question) -> Produced:
         """See `Subject.ask`."""
         self.prepare(question.wanted)
-        if question.last.samples is None:
-            raise ConfigError(f"item {question.item} has no recording to write down; give it a sound")
+        samples = question.recording
         started = time.perf_counter()
-        text = self._transcriber.hear(question.last.samples, question.language)
+        text = self._transcriber.hear(samples, question.language)
         seconds = time.perf_counter() - started
         return Produced(text, seconds=seconds, prompt=written_prompt(None, question.turns))
 
