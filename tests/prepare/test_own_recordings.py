@@ -59,6 +59,13 @@ def test_each_recording_is_to_be_written_down_and_to_be_read_aloud(table: Path, 
     assert {record.kind for record in only} == {"asr"}
 
 
+def test_a_separator_of_lines_in_a_name_is_a_part_of_it(table: Path, tmp_path: Path) -> None:
+    add(table, "clips/not\u2028there.wav\tGone.")
+    run(OwnRecordings.of(table), tmp_path / "out")
+    (told,) = left_out(OwnRecordings.of(table), [tmp_path / "out"])
+    assert "line 7 (clips/not\u2028there.wav)" in told
+
+
 def test_a_text_is_held_out_with_all_its_recordings(table: Path, tmp_path: Path) -> None:
     for number, text in enumerate(WORDS):
         record_sound(tmp_path / "clips" / f"again-{number}.wav")

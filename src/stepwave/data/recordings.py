@@ -36,4 +36,5 @@ def write_recordings(path: Path, recordings: Iterable[Recording]) -> None:
 
 def read_recordings(path: Path) -> list[Recording]:
     """Read what `write_recordings` wrote."""
-    return [Recording(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    with path.open(encoding="utf-8") as lines:
+        return [Recording(**json.loads(line)) for line in lines]

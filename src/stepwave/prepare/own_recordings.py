@@ -203,10 +203,11 @@ def left_out(step: OwnRecordings, folders: Sequence[Path]) -> list[str]:
     lines = {line.id: line for line in read_lines(step.table, step.audio)}
     found: dict[str, dict[int, str]] = {}
     for folder in folders:
-        for entry in map(json.loads, (folder / DROPPED).read_text(encoding="utf-8").splitlines()):
-            line = lines.get(entry["id"]) or lines.get(entry["id"].rpartition("-")[0])
-            if line is not None:
-                found.setdefault(entry["reason"], {})[line.number] = line.file
+        with (folder / DROPPED).open(encoding="utf-8") as dropped:
+            for entry in map(json.loads, dropped):
+                line = lines.get(entry["id"]) or lines.get(entry["id"].rpartition("-")[0])
+                if line is not None:
+                    found.setdefault(entry["reason"], {})[line.number] = line.file
     return [_told(reason, each, len(lines)) for reason, each in sorted(found.items())]
 
 
