@@ -76,3 +76,13 @@ def test_a_folder_without_a_list_or_with_several_is_told(tmp_path: Path) -> None
         (tmp_path / name).touch()
     with pytest.raises(ConfigError, match=r"several lists \(a\.jsonl, b\.jsonl\)"):
         own_items(tmp_path)
+
+
+def test_a_separator_inside_a_text_ends_no_line_and_other_encodings_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "list.jsonl"
+    line = json.dumps({"path": "a.wav", "text": "one\u2028two"}, ensure_ascii=False)
+    path.write_text(f"{line}\r\n\n{line}\n", encoding="utf-8")
+    assert [item.text for item in own_items(tmp_path)] == ["one\u2028two"] * 2
+    path.write_bytes(line.encode("utf-16"))
+    with pytest.raises(DataError, match=r"list\.jsonl is no text in UTF-8 .*save it as UTF-8"):
+        own_items(tmp_path)

@@ -34,6 +34,15 @@ def test_texts_sounds_and_calls_are_given_back(tmp_path: Path) -> None:
     assert len(second.sound) == 2_400
 
 
+def test_a_separator_inside_a_text_ends_no_line_and_other_encodings_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    path.write_text(json.dumps({"id": "a", "text": "one\u2028two"}, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert ReadyAnswers(tmp_path).ask(asked("a")).text == "one\u2028two"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(DataError, match=r"answers\.jsonl is no text in UTF-8"):
+        ReadyAnswers(tmp_path)
+
+
 def test_an_answer_may_be_that_of_one_check(tmp_path: Path) -> None:
     subject = answers(tmp_path, {"id": "a", "text": "any"}, {"id": "a", "check": "one", "text": "own"})
     assert [subject.ask(asked("a", check)).text for check in ("one", "two")] == ["own", "any"]

@@ -152,6 +152,13 @@ def test_what_is_missing_or_broken_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"lacks Repeat; unpack URO-Bench-data\.zip"):
         part_items(data, "basic", "en", uro_bench.ENGLISH_BASIC)
     path = archive(tmp_path, "basic", ["Repeat"]) / "URO-Bench-data" / "basic" / "Repeat" / "test.jsonl"
+    written = path.read_text().replace("question 0", "question\u20280")
+    path.write_text(written, encoding="utf-8")
+    items = part_items(data, "basic", "en", uro_bench.ENGLISH_BASIC)
+    assert "question\u20280" in {item.text for item in items}
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(DataError, match="no text in UTF-8"):
+        part_items(data, "basic", "en", uro_bench.ENGLISH_BASIC)
     for line in ('{"id": 1}', "no JSON", '{"id": 1, "source_text": "x", "source_wav": "../../../etc/passwd"}'):
         path.write_text(line + "\n")
         with pytest.raises(DataError, match="line 1: this is no item of URO-Bench"):

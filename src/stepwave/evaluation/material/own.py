@@ -15,6 +15,7 @@ from typing import Any, Final
 from stepwave.data.manifests import MANIFEST, read_manifest
 from stepwave.data.records import Record, speech_in
 from stepwave.evaluation.items import Item, Sound
+from stepwave.evaluation.json_lines import numbered_lines
 from stepwave.evaluation.material.corpora import item_of
 from stepwave.facts.errors import ConfigError, DataError
 from stepwave.prepare.ingest.entries import Place
@@ -73,9 +74,8 @@ def _item(record: Record) -> Item:
 
 
 def _lines(path: Path) -> Iterator[Item]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if line.strip():
-            yield _line(line, path.parent, f"{path}, line {number}")
+    for number, line in numbered_lines(path):
+        yield _line(line, path.parent, f"{path}, line {number}")
 
 
 def _line(line: str, folder: Path, place: str) -> Item:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stepwave.evaluation.items import Call, Item, Sound, Turn
+from stepwave.evaluation.json_lines import numbered_lines
 from stepwave.facts.errors import ConfigError, DataError
 from stepwave.text.markup import parse_tool_calls
 from stepwave.text.schemas import ToolSchema
@@ -70,14 +71,7 @@ def toolcall_items(folder: Path) -> list[Item]:
 
 
 def _items(path: Path, tool: str, kind: str) -> Iterator[Item]:
-    try:
-        # not splitlines: a text may hold other separators of lines
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except ValueError as error:
-        raise DataError(f"{path} is no text in UTF-8 ({error}); fetch it again") from None
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    for number, line in numbered_lines(path):
         try:
             yield _item(f"{path.stem}-{number}", json.loads(line), path.parent, tool, kind)
         except (ValueError, KeyError, TypeError, IndexError) as error:

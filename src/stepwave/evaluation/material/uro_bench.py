@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from stepwave.evaluation.items import Item, Sound, Turn
+from stepwave.evaluation.json_lines import numbered_lines
 from stepwave.facts.errors import ConfigError, DataError
 from stepwave.text.language_names import LANGUAGE_NAMES
 
@@ -61,9 +62,7 @@ def part_items(
 
 def _read(folder: Path, part: Part, dimension: str, language: str) -> list[Item]:
     path, items = folder / "test.jsonl", []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
+    for number, line in numbered_lines(path):
         try:
             item = _item(json.loads(line), folder, language)
         except (ValueError, LookupError, TypeError, AttributeError) as error:

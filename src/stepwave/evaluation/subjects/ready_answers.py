@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from stepwave.checkpoints.inspection import file_digest
 from stepwave.evaluation.answers import MadeCall, Produced
+from stepwave.evaluation.json_lines import numbered_lines
 from stepwave.evaluation.question import Question, Wanted, written_prompt
 from stepwave.evaluation.subjects.options import SubjectOptions
 from stepwave.facts.errors import ConfigError, DataError
@@ -43,10 +44,9 @@ class ReadyAnswers:
         self.revision = str(about.get("revision", file_digest(path)[:10]))
         self.facts: dict[str, Any] = {"kind": "ready answers", "answers": file_digest(path), "about": about}
         self._answers: dict[tuple[str, str], Mapping[str, Any]] = {}
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            if line.strip():
-                record = _checked(line, f"{path}, line {number}")
-                self._answers[record.get("check", ""), record["id"]] = record
+        for number, line in numbered_lines(path):
+            record = _checked(line, f"{path}, line {number}")
+            self._answers[record.get("check", ""), record["id"]] = record
 
     def prepare(self, wanted: Wanted) -> None:
         """See `Subject.prepare`: whether there is an answer is seen item by item."""
