@@ -10,6 +10,13 @@ from stepwave.facts.errors import AudioNotFoundError, DataError
 from stepwave.signal.resample import Samples
 
 
+def inside(folder: Path, path: str) -> Path:
+    """Where a list in `folder` says that a recording lies. Raises ValueError for one that leads out of it."""
+    if not (folder / path).resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"its recording, {path!r}, lies outside the folder")
+    return folder / path
+
+
 def read_sound(sound: Sound, sample_rate: int) -> Samples:
     """Samples `[n]` of a recording. Raises AudioError where it is missing or damaged."""
     return read_clip(Clip(sound.path, sound.path, start=sound.start, seconds=sound.seconds), sample_rate)[0]

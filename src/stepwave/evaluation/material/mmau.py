@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stepwave.evaluation.items import Item, Sound
+from stepwave.evaluation.recordings import inside
 from stepwave.facts.errors import ConfigError, DataError
 
 LIST: Final = "mmau-test-mini.json"
@@ -44,13 +45,10 @@ def _item(row: Mapping[str, Any], folder: Path) -> Item:
     options, answer = tuple(str(each) for each in row["choices"]), str(row["answer"])
     if answer not in options:
         raise ValueError(f"the answer of {row['id']}, {answer!r}, is none of its choices")
-    audio = (folder / str(row["audio_id"])).resolve()
-    if not audio.is_relative_to(folder.resolve()):
-        raise ValueError(f"the recording of {row['id']}, {row['audio_id']!r}, lies outside the folder")
     return Item(
         str(row["id"]),
         str(row["question"]),
-        Sound(str(audio)),
+        Sound(str(inside(folder, str(row["audio_id"])).resolve())),
         (answer,),
         system=SYSTEM,
         instruction=ASK.format(question=row["question"], options=", ".join(options)),

@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from stepwave.evaluation.items import Item, Sound, Turn
 from stepwave.evaluation.json_lines import numbered_lines
+from stepwave.evaluation.recordings import inside
 from stepwave.facts.errors import ConfigError, DataError
 from stepwave.text.language_names import LANGUAGE_NAMES
 
@@ -74,7 +75,7 @@ def _read(folder: Path, part: Part, dimension: str, language: str) -> list[Item]
 
 def _item(record: Mapping[str, Any], folder: Path, language: str) -> Item:
     rounds = record.get("dialogue") or [record]
-    *before, last = [(str(each["source_text"]), _sound(folder, each["source_wav"])) for each in rounds]
+    *before, last = [(str(each["source_text"]), Sound(str(inside(folder, str(each["source_wav"]))))) for each in rounds]
     references = [_texts(each.get("target_text", "")) for each in rounds]
     told = {name: str(record[name]) for name in _TOLD if isinstance(record.get(name), str) and record[name]}
     answer = _CODES.get(told.get("language", "").lower(), told.get("language", "").lower())
@@ -88,13 +89,6 @@ def _item(record: Mapping[str, Any], folder: Path, language: str) -> Item:
         turns=tuple(Turn("user", text, sound) for text, sound in before),
         tags=told,
     )
-
-
-def _sound(folder: Path, path: Any) -> Sound:
-    file = (folder / str(path)).resolve()
-    if not file.is_relative_to(folder.resolve()):
-        raise ValueError(f"{path} lies outside the set")
-    return Sound(str(folder / str(path)))
 
 
 def _texts(target: Any) -> tuple[str, ...]:
