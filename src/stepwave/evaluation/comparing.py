@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from stepwave.evaluation.figures import Figure, Score, ScoredItem
+from stepwave.evaluation.figures import Figure, Score, ScoredItem, scale_of
 from stepwave.evaluation.items import items_digest
 from stepwave.evaluation.scoring.aggregates import OfSums
 from stepwave.evaluation.scoring.metrics import RESAMPLINGS, Interval
@@ -127,11 +127,6 @@ def _compared(first: StoredRun, second: StoredRun, figure: Figure) -> MeasureCom
         tuple(differing_items(*values)),
         why_not,
     )
-
-
-def scale_of(unit: str) -> float:
-    """What a score's ratio is multiplied with for its unit."""
-    return 100.0 if unit in ("%", "points") else 1.0
 
 
 def _of(run: StoredRun, figure: Figure) -> Iterator[ScoredItem]:

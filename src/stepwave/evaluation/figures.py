@@ -62,6 +62,11 @@ class Target:
         return value <= self.limit if self.better == "lower" else value >= self.limit
 
 
+def scale_of(unit: str) -> float:
+    """What a score's ratio is multiplied with for its unit."""
+    return 100.0 if unit in ("%", "points") else 1.0
+
+
 @dataclass(frozen=True)
 class Measure:
     """A declared figure: how an answer is scored and how scores become one number."""
@@ -84,7 +89,7 @@ class Measure:
     @property
     def scale(self) -> float:
         """What a ratio is multiplied with for its unit."""
-        return 100.0 if self.unit in ("%", "points") else 1.0
+        return scale_of(self.unit)
 
     @property
     def direction(self) -> Literal["lower", "higher"] | None:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from stepwave.evaluation.answers import Answer
-from stepwave.evaluation.comparing import scale_of
-from stepwave.evaluation.figures import ScoredItem
+from stepwave.evaluation.figures import ScoredItem, scale_of
 from stepwave.evaluation.items import Item, Turn
 from stepwave.evaluation.reporting.differences import MOST_CHARACTERS, marked
 from stepwave.evaluation.reporting.sections import shown_value
