@@ -126,15 +126,14 @@ def judged_by(prompt: str) -> Callable[[Answer, Evidence], Score]:
 
 def with_named_class(score: Score, classes: Sequence[str]) -> Score:
     """The score with the class that its text names, where it names just one: for tables of confusions."""
-    said = normalised(score.hypothesis).split()
-    named = [each for each in classes if _stands_in(normalised(each).split(), said) or each in score.hypothesis]
+    said = f" {normalised(score.hypothesis)} "
+    named = [each for each in classes if _stands_in(normalised(each), said) or each in score.hypothesis]
     return replace(score, predicted=named[0]) if len(named) == 1 else score
 
 
-def _stands_in(words: Sequence[str], said: Sequence[str]) -> bool:
-    return bool(words) and any(
-        list(said[start : start + len(words)]) == list(words) for start in range(len(said) - len(words) + 1)
-    )
+def _stands_in(words: str, said: str) -> bool:
+    """Whether whole words stand in `said`, which begins and ends with a space."""
+    return bool(words) and f" {words} " in said
 
 
 def first_sound(answer: Answer, evidence: Evidence) -> Score:
