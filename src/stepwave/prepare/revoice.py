@@ -26,7 +26,7 @@ from stepwave.data.records import Clip, Record
 from stepwave.facts.errors import AudioError, ConfigError
 from stepwave.facts.rates import INPUT_SAMPLE_RATE, OUTPUT_SAMPLE_RATE
 from stepwave.prepare.model_parts import Parts, open_parts
-from stepwave.prepare.pipeline.steps import Kept, Outcome, Step, Worker, dropped, one_by_one
+from stepwave.prepare.pipeline.steps import Kept, Outcome, Step, Worker, dropped, one_by_one, unseen
 from stepwave.prepare.voices.reshaping import AnalysedVoice, Reshaping
 from stepwave.signal.mel import speech_mel
 from stepwave.signal.resample import resample
@@ -63,8 +63,7 @@ class Revoice(Step):
         """The records, each with the clips that no record before it had."""
         seen: set[str] = set()
         for record in read_manifest(self.manifest):
-            fresh = [clip.id for clip in record.clips if clip.id not in seen]
-            seen.update(fresh)
+            fresh = unseen((clip.id for clip in record.clips), seen)
             yield replace(record, details={**record.details, FRESH: fresh})
 
     def open(self) -> Worker:

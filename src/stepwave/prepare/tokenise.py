@@ -24,7 +24,7 @@ from stepwave.facts.errors import AudioError, ConfigError
 from stepwave.facts.rates import OUTPUT_SAMPLE_RATE
 from stepwave.prepare.augment import Augmenter
 from stepwave.prepare.model_parts import Arrays, What, open_parts
-from stepwave.prepare.pipeline.steps import Kept, Outcome, Step, Worker, dropped
+from stepwave.prepare.pipeline.steps import Kept, Outcome, Step, Worker, dropped, unseen
 from stepwave.prepare.pitch import TRACKER, fundamental_frequency
 from stepwave.signal.resample import Samples
 
@@ -78,13 +78,9 @@ class Tokenise(Step):
         seen: set[str] = set()
         heard: set[str] = set()
         for record in read_manifest(self.manifest):
-            fresh = [clip.id for clip in record.clips if clip.id not in seen] if self.what else []
-            asked = (
-                [turn.clip.id for turn in record.turns if turn.role == "human" and turn.clip] if self.augment else []
-            )
-            elsewhere = [name for name in dict.fromkeys(asked) if name not in heard]
-            seen.update(fresh)
-            heard.update(elsewhere)
+            fresh = unseen((clip.id for clip in record.clips), seen) if self.what else []
+            asked = (turn.clip.id for turn in record.turns if turn.role == "human" and turn.clip)
+            elsewhere = unseen(asked, heard) if self.augment else []
             yield replace(record, details={**record.details, FRESH: fresh, HEARD: elsewhere})
 
     def open(self) -> Worker:

@@ -142,6 +142,13 @@ def drawing(seed: int, *names: object) -> Random:
     return Random(":".join(map(str, (seed, *names))))
 
 
+def unseen(names: Iterable[str], seen: set[str]) -> list[str]:
+    """Those of a row's names (of clips, say) that no row before it had, each once; they are added to `seen`."""
+    fresh = [name for name in dict.fromkeys(names) if name not in seen]
+    seen.update(fresh)
+    return fresh
+
+
 def manifest_digest(path: Path) -> str:
     """SHA-256 of a manifest, 16 hexadecimal digits. Raises DataError where there is none."""
     file = path / MANIFEST if path.is_dir() else path
