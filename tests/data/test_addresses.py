@@ -73,3 +73,12 @@ def test_stores_are_read_like_files(tmp_path: Path) -> None:
 def test_an_unknown_scheme_is_told() -> None:
     with pytest.raises(ConfigError, match="gopher://x/y cannot be opened"):
         read_bytes("gopher://x/y")
+
+
+def test_a_failure_without_words_is_told_by_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(address: str) -> None:
+        raise ValueError("\n")
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", fail)
+    with pytest.raises(ConfigError, match=r"s3://b/x cannot be opened \(ValueError\); install"):
+        read_bytes("s3://b/x")

@@ -26,3 +26,11 @@ def test_a_missing_extra_names_the_command() -> None:
     assert "'uvicorn'" in str(error)
     assert "pip install 'stepwave[serve]'" in str(error)
     assert error.extra == "serve"
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [("no such file", "no such file"), ("\n first \nsecond", "first"), ("", "OSError"), (" \n\n", "OSError")],
+)
+def test_a_foreign_error_is_told_on_one_line(said: str, reason: str) -> None:
+    assert errors.short_reason(OSError(said)) == reason

@@ -16,6 +16,7 @@ from stepwave.facts.errors import (
     CheckpointNotFoundError,
     CheckpointShapeError,
     MissingExtraError,
+    short_reason,
 )
 
 SPEAKER_SIZE = 192
@@ -42,8 +43,9 @@ class CamPlus:
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # the library raises classes of its own that share no base
-            reason = str(error).splitlines()[0]
-            raise CheckpointIncompleteError(f"{path} can't be read as ONNX ({reason}); fetch it again") from None
+            raise CheckpointIncompleteError(
+                f"{path} can't be read as ONNX ({short_reason(error)}); fetch it again"
+            ) from None
         self._input = self._session.get_inputs()[0].name
         self._path = path
 

@@ -23,6 +23,7 @@ from stepwave.facts.errors import (
     CheckpointNotFoundError,
     MissingExtraError,
     UnsafeFileError,
+    short_reason,
 )
 from stepwave.models.fsq import DIGITS
 
@@ -79,10 +80,10 @@ def read_pickled_tensors(path: Path) -> dict[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UnsafeFileError(
-            f"{path} holds more than tensors and is refused ({_first_line(error)}); take the released file"
+            f"{path} holds more than tensors and is refused ({short_reason(error)}); take the released file"
         ) from None
     except (RuntimeError, EOFError, OSError, ValueError) as error:
-        raise CheckpointIncompleteError(f"{path} can't be read ({_first_line(error)}); fetch it again") from None
+        raise CheckpointIncompleteError(f"{path} can't be read ({short_reason(error)}); fetch it again") from None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) and isinstance(k, str) for k, v in state.items()):
         raise UnsafeFileError(f"{path} holds more than names and tensors; a flat state dict is wanted")
     # tensors may share memory or be views, which safetensors does not store
@@ -99,7 +100,7 @@ def read_speaker_encoder(path: Path) -> dict[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)["model_state"]
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, TypeError) as error:
         raise CheckpointIncompleteError(
-            f"{path} is not Resemblyzer's speaker encoder ({_first_line(error)}); fetch it again"
+            f"{path} is not Resemblyzer's speaker encoder ({short_reason(error)}); fetch it again"
         ) from None
     # what is left out scaled similarities in its training and is no part of the embedding
     return {name: tensor for name, tensor in state.items() if not name.startswith("similarity_")}
@@ -125,7 +126,7 @@ def read_speech_tokenizer_onnx(path: Path) -> dict[str, Tensor]:
         graph = onnx.load(str(path)).graph
     except Exception as error:  # errors of protobuf's own, which share no base
         raise CheckpointIncompleteError(
-            f"{path} can't be read as ONNX ({_first_line(error)}); fetch it again"
+            f"{path} can't be read as ONNX ({short_reason(error)}); fetch it again"
         ) from None
     weights = {item.name: torch.from_numpy(onnx.numpy_helper.to_array(item).copy()) for item in graph.initializer}
     state: dict[str, Tensor] = {}
@@ -141,10 +142,6 @@ def read_speech_tokenizer_onnx(path: Path) -> dict[str, Tensor]:
     if "encoder.conv2.bias" not in state or not any(".fsmn_block." in name for name in state):
         raise CheckpointError(f"{path} is not the graph of an S3 v2 speech tokenizer; take {SPEECH_TOKENIZER}.onnx")
     return state
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _named(node: str, kind: str, given: list[Tensor], convolutions: Iterator[str]) -> Iterator[tuple[str, Tensor]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from stepwave.facts.errors import CheckpointError, CheckpointNotFoundError, MissingExtraError
+from stepwave.facts.errors import CheckpointError, CheckpointNotFoundError, MissingExtraError, short_reason
 
 NANO: Final = "nano"
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -130,5 +130,6 @@ def _download(hub_id: str) -> Path:
     try:
         return Path(snapshot_download(hub_id))
     except Exception as error:  # the library's errors come from several packages; all mean the same to a user
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(f"downloading {hub_id} failed: {reason}; check the name and the connection") from error
+        raise CheckpointError(
+            f"downloading {hub_id} failed: {short_reason(error)}; check the name and the connection"
+        ) from error

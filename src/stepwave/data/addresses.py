@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final, cast
 
-from stepwave.facts.errors import ConfigError, DataError, MissingExtraError, StepwaveError
+from stepwave.facts.errors import ConfigError, DataError, MissingExtraError, StepwaveError, short_reason
 
 _BRACES: Final = re.compile(r"\{([^{}]*)\}")
 _RANGE: Final = re.compile(r"(\d+)\.\.(\d+)")
@@ -140,7 +140,7 @@ def state_of(address: str) -> str:
 
 def reason(problem: OSError) -> str:
     """Why something can't be read, in a few words."""
-    return problem.strerror or str(problem) or type(problem).__name__
+    return problem.strerror or short_reason(problem)
 
 
 def _host(address: str) -> str:
@@ -195,7 +195,7 @@ def _file_system(address: str) -> tuple[Any, str]:
         files, path = fsspec.url_to_fs(address)
     except (ImportError, ValueError) as problem:
         raise ConfigError(
-            f"{address} cannot be opened ({str(problem).splitlines()[0]}); install what its scheme needs, or copy it"
+            f"{address} cannot be opened ({short_reason(problem)}); install what its scheme needs, or copy it"
         ) from None
     return files, str(path)
 
@@ -210,5 +210,4 @@ def _plain_errors(address: str) -> Iterator[None]:
     except FileNotFoundError:
         raise FileNotFoundError(errno.ENOENT, "there is no such file", address) from None
     except Exception as problem:
-        first = (str(problem) or type(problem).__name__).splitlines()[0]
-        raise OSError(errno.EIO, first, address) from problem
+        raise OSError(errno.EIO, short_reason(problem), address) from problem

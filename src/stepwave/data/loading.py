@@ -27,7 +27,7 @@ from stepwave.data.loader_config import LoaderConfig, Supply
 from stepwave.data.mix import Mix, MixPortion
 from stepwave.data.pack_reading import PackReader
 from stepwave.data.packing import Pack, Packer
-from stepwave.facts.errors import ConfigError, DataError
+from stepwave.facts.errors import ConfigError, DataError, short_reason
 
 SHOWN: Final = 10
 """How many complaints about records are kept."""
@@ -219,7 +219,7 @@ class Loader:
                 raise
             raise DataError(
                 "a process that prepares batches was killed, most often because memory or shared memory (/dev/shm) ran "
-                f"out ({str(problem).splitlines()[0]}); train with fewer workers or a smaller prefetch"
+                f"out ({short_reason(problem)}); train with fewer workers or a smaller prefetch"
             ) from None
         if isinstance(batch, DataError):
             raise batch

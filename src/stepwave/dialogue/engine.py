@@ -22,7 +22,7 @@ from stepwave.checkpoints.reader import Placement
 from stepwave.checkpoints.voices import VOICES, read_voices
 from stepwave.dialogue.profile import Profile, read_profile
 from stepwave.dialogue.voices import VoiceMaker, Voices, nano_codes, released_codes, released_speaker
-from stepwave.facts.errors import ConfigError
+from stepwave.facts.errors import ConfigError, short_reason
 from stepwave.facts.events import Event
 from stepwave.generation.context import Context
 from stepwave.generation.decode import DecodeSettings, close, decode
@@ -185,8 +185,7 @@ def device_named(name: str | None) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
         raise ConfigError(
-            f"the device '{name}' can't be used ({reason}); wanted cpu, or cuda where there is one"
+            f"the device '{name}' can't be used ({short_reason(error)}); wanted cpu, or cuda where there is one"
         ) from None
     return device

@@ -33,6 +33,12 @@ Every message says what came, what was wanted and what to do, in one line.
 """
 
 
+def short_reason(problem: BaseException) -> str:
+    """What an error of a library says, for a message of one line: its first line that isn't blank, else its type."""
+    said = str(problem).strip()
+    return said.splitlines()[0].rstrip() if said else type(problem).__name__
+
+
 class StepwaveError(Exception):
     """Base of everything a user can cause; catching it catches them all."""
 

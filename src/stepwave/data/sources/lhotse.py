@@ -22,7 +22,7 @@ from stepwave.data.records import Clip, Record
 from stepwave.data.sources.contract import SourceConfig
 from stepwave.data.sources.lines import Lines, open_lines
 from stepwave.data.sources.plain import Entry, as_record, plain_kind
-from stepwave.facts.errors import AudioFormatError, DataError, MissingExtraError
+from stepwave.facts.errors import AudioFormatError, DataError, MissingExtraError, short_reason
 from stepwave.facts.rates import INPUT_SAMPLE_RATE
 from stepwave.signal.resample import Samples
 
@@ -207,7 +207,8 @@ def _by_lhotse(cut: Mapping[str, Any], clip: Clip) -> Samples:
     try:
         sound = serialization.deserialize_item(dict(cut)).resample(INPUT_SAMPLE_RATE).load_audio()
     except Exception as problem:  # of any of the libraries that Lhotse reads with
-        first = (str(problem) or type(problem).__name__).splitlines()[0]
-        raise AudioFormatError(f"cut {clip.id} ({clip.file}): Lhotse cannot read it: {first}; check it there") from None
+        raise AudioFormatError(
+            f"cut {clip.id} ({clip.file}): Lhotse cannot read it: {short_reason(problem)}; check it there"
+        ) from None
     samples: Samples = np.ascontiguousarray(sound[0], dtype=np.float32)
     return samples

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from stepwave.checkpoints.locate import hub_cache
 from stepwave.evaluation.declaration import Places
-from stepwave.facts.errors import ConfigError, MissingExtraError, ServiceError
+from stepwave.facts.errors import ConfigError, MissingExtraError, ServiceError, short_reason
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _ID: Final = re.compile(r"[\w.-]+/[\w.-]+")
@@ -66,9 +66,9 @@ class HubData:
         except MissingExtraError:
             raise
         except Exception as error:  # the library's errors come from several packages; all mean the same to a user
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ServiceError(
-                f"fetching {self.name} failed: {reason}; check the connection, or whether one has to sign in"
+                f"fetching {self.name} failed: {short_reason(error)}; check the connection, or whether one has to "
+                "sign in"
             ) from error
 
 

@@ -20,7 +20,7 @@ from stepwave.evaluation.answers import Produced
 from stepwave.evaluation.question import Question, Wanted, written_prompt
 from stepwave.evaluation.subjects.options import SubjectOptions
 from stepwave.evaluation.subjects.own import revision
-from stepwave.facts.errors import ConfigError, MissingExtraError, UnsafeFileError
+from stepwave.facts.errors import ConfigError, MissingExtraError, UnsafeFileError, short_reason
 from stepwave.facts.rates import INPUT_SAMPLE_RATE
 
 PIECE_SECONDS: Final = 30.0
@@ -107,5 +107,6 @@ def _opened(transformers: Any, folder: Path, device: str, threads: int | None) -
             model_kwargs={"use_safetensors": True},
         )
     except (OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ConfigError(f"{folder} can't be opened as a speech recogniser of transformers: {reason}") from error
+        raise ConfigError(
+            f"{folder} can't be opened as a speech recogniser of transformers: {short_reason(error)}"
+        ) from error

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 
 from stepwave.data.languages import language_code
 from stepwave.data.records import Clip, Kind, Record, Turn
-from stepwave.facts.errors import ConfigError, DataError, MissingExtraError
+from stepwave.facts.errors import ConfigError, DataError, MissingExtraError, short_reason
 from stepwave.prepare.ingest.columns import Columns, find_columns
 from stepwave.prepare.ingest.corpora import CORPORA
 from stepwave.prepare.ingest.entries import row_id, split_of
@@ -137,9 +137,9 @@ class IngestHub(Step):
                 cache_dir=self.cache or None,
             )
         except (OSError, ValueError, RuntimeError) as problem:
-            first = (str(problem) or type(problem).__name__).splitlines()[0]
             raise DataError(
-                f"the data set {self.place} cannot be opened: {first}; check its id, --config, --split and the network"
+                f"the data set {self.place} cannot be opened: {short_reason(problem)}; check its id, --config, --split "
+                "and the network"
             ) from problem
         if data.features is None:
             raise DataError(f"{self.place} does not say what its columns are when streamed; leave out --streaming")

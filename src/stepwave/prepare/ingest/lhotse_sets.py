@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from stepwave.data.languages import language_code
-from stepwave.facts.errors import DataError, MissingExtraError
+from stepwave.facts.errors import DataError, MissingExtraError, short_reason
 from stepwave.prepare.ingest.entries import Entry, LayoutError, Place, gender, known
 
 
@@ -57,9 +57,8 @@ def by_recipe(recipe: str, place: Place, language: str) -> Iterator[Entry]:
         except ImportError as problem:
             raise MissingExtraError("prepare", problem.name or str(problem)) from None
         except Exception as problem:
-            first = (str(problem) or type(problem).__name__).splitlines()[0]
             raise DataError(
-                f"Lhotse's recipe {recipe} fails on {place.folder}: {first}; leave out --way lhotse"
+                f"Lhotse's recipe {recipe} fails on {place.folder}: {short_reason(problem)}; leave out --way lhotse"
             ) from problem
     for part, recordings, said in sorted(found, key=lambda each: each[0]):
         yield from _entries({each.id: each for each in recordings}, said, part, place, language)

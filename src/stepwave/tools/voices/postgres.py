@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from stepwave.facts.errors import ConfigError, DataError, MissingExtraError, OutputError
+from stepwave.facts.errors import ConfigError, DataError, MissingExtraError, OutputError, short_reason
 from stepwave.tools.voices.contract import NO_FILTERS, Hit, NewVoice, SpeakerVector
 from stepwave.tools.voices.entries import Filters, VoiceEntry
 from stepwave.tools.voices.words import VERSION, facet_words, said_words, told_words
@@ -65,7 +65,7 @@ class PostgresStore:
         except psycopg.Error as problem:
             # The address may hold a password, so that it is not repeated.
             raise DataError(
-                f"the database cannot be reached ({_first_line(problem)}); check the address, postgresql://USER@HOST/NAME"
+                f"the database cannot be reached ({short_reason(problem)}); check the address, postgresql://USER@HOST/NAME"
             ) from None
         try:
             with self._translated():
@@ -241,11 +241,11 @@ class PostgresStore:
             self._errors.DiskFull,
             self._errors.ReadOnlySqlTransaction,
         ) as problem:
-            raise OutputError(f"the database refuses: {_first_line(problem)}; ask its owner") from None
+            raise OutputError(f"the database refuses: {short_reason(problem)}; ask its owner") from None
         except self._errors.FeatureNotSupported as problem:
-            raise DataError(f"{_first_line(problem)}; install pgvector on the database's server") from None
+            raise DataError(f"{short_reason(problem)}; install pgvector on the database's server") from None
         except self._errors.Error as problem:
-            raise DataError(f"the database failed: {_first_line(problem)}; try again, or ask its owner") from None
+            raise DataError(f"the database failed: {short_reason(problem)}; try again, or ask its owner") from None
 
 
 _WORDS: Final = "setweight(to_tsvector('english', %s), 'A') || setweight(to_tsvector('english', %s), 'D')"
@@ -254,8 +254,3 @@ _WORDS: Final = "setweight(to_tsvector('english', %s), 'A') || setweight(to_tsve
 def _written(vector: SpeakerVector) -> str:
     """A vector as pgvector reads it."""
     return "[" + ",".join(f"{number:.6g}" for number in np.asarray(vector, np.float32).tolist()) + "]"
-
-
-def _first_line(problem: Exception) -> str:
-    lines = str(problem).strip().splitlines()
-    return lines[0] if lines else type(problem).__name__
