@@ -52,21 +52,27 @@ def give_back_what_is_freed() -> None:
 def keep_what_is_there() -> None:
     """Have Python no longer look for garbage among what lives now: the model, and code that is loaded.
 
-    Some 340,000 objects, which take 0.12 s to go through: for so long answers paused, and so seldom did Python do it
-    that conversations, whose parts know each other, stayed in memory for long after their end. To be called once in a
-    process that serves until it ends.
+    Some 340,000 objects, which take 0.12 s to go through: for so long answers paused, now and then. What comes and
+    goes takes a millisecond or two, and is looked through by `give_back_now`. To be called once in a process that
+    serves until it ends.
     """
     gc.collect()
     gc.freeze()
 
 
 def give_back_now() -> None:
-    """Give back what small blocks leave free between others, and buffers of matrix products: some milliseconds of work.
+    """Give back garbage, what small blocks leave free between others, and buffers of matrix products: milliseconds.
+
+    Garbage is what is in a circle, as a conversation that is over, whose parts know each other: Python looks for it
+    when 70,000 objects have been added, which some hundred conversations make. It is looked for here where
+    `keep_what_is_there` has been called, since that is what makes it quick.
 
     MKL keeps a buffer in each thread for each product that was larger than any before it, so that memory rises with
     every longest question and answer. Threads may compute meanwhile: what they use stays. Without effect where PyTorch
     brings no MKL, and but on glibc.
     """
+    if gc.get_freeze_count():
+        gc.collect()
     if (free_buffers := _of_mkl("mkl_serv_free_buffers")) is not None:
         free_buffers()
     if (malloc_trim := _of_glibc("malloc_trim")) is not None:

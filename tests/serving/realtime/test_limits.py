@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
+import threading
+import weakref
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection
@@ -12,6 +16,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from stepwave.dialogue.stepwave import Stepwave
 from stepwave.facts.events import Event, TextDelta
+from stepwave.serving.realtime import registry
+from stepwave.serving.realtime.conversation import Conversation
 
 from ..conftest import Running, running
 from ..scripted import ScriptedTalker, said
@@ -38,6 +44,37 @@ def test_a_full_server_says_so_at_once_and_has_room_again(tiny_talker: Stepwave)
 
     with running(tiny_talker, most_sessions=1) as server:
         run(lambda: talk(server))
+
+
+def test_soon_after_its_end_a_conversation_is_known_to_nothing(
+    tiny_talker: Stepwave, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[weakref.ref[Conversation]] = []
+    tidied = threading.Event()
+
+    def begin(*args: Any) -> Conversation:
+        conversation = Conversation(*args)
+        begun.append(weakref.ref(conversation))
+        return conversation
+
+    def tidy() -> None:
+        gc.collect()
+        tidied.set()
+
+    monkeypatch.setattr(registry, "Conversation", begin)
+    monkeypatch.setattr(registry, "give_back_now", tidy)
+
+    async def talk(server: Running) -> None:
+        async with dial(server) as socket:
+            await receive(socket)
+            await ask(socket)
+            await until(socket, "response.done")
+            assert begun[0]() is not None
+
+    with running(tiny_talker) as server:
+        run(lambda: talk(server))
+        assert tidied.wait(30)
+        assert [conversation() for conversation in begun] == [None]
 
 
 def test_a_thousand_connections_at_once_leave_the_one_that_talks_alone(tiny_talker: Stepwave) -> None:

@@ -5,7 +5,6 @@ It outlives a connection that is lost: events go into the outbox, and whoever is
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,6 @@ from typing import Any
 from stepwave.facts.errors import StepwaveError
 from stepwave.models.detokenizer import Voice
 from stepwave.serving.errors import ApiError, api_error
-from stepwave.serving.memory import give_back_now
 from stepwave.serving.realtime.answers import Answers
 from stepwave.serving.realtime.client_events import (
     Append,
@@ -132,7 +130,6 @@ class Conversation:
         """Break off what is under way, for good."""
         await self._transcription.end()
         await self._answers.end()
-        await asyncio.to_thread(give_back_now)
 
     async def _do(self, event: ClientEvent) -> None:
         if not isinstance(event, Append):

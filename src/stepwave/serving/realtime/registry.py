@@ -8,11 +8,14 @@ from typing import Final
 
 from stepwave.serving.admission import check_admission
 from stepwave.serving.errors import ApiError
+from stepwave.serving.memory import give_back_now
 from stepwave.serving.realtime.conversation import Conversation
 from stepwave.serving.service import Service
 
 TAKEN_OVER: Final = "taken over"
 """What a connection's task is cancelled with when another one takes its conversation."""
+TIDYING_SECONDS: Final = 1.0
+"""After a conversation's end, when nothing that served it still knows it."""
 
 
 class Registry:
@@ -21,6 +24,7 @@ class Registry:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._kept: dict[str, _Kept] = {}
+        self._tidying: asyncio.TimerHandle | None = None
 
     @property
     def count(self) -> int:
@@ -121,6 +125,15 @@ class Registry:
         if kept.owner is not None:
             kept.owner.cancel("over")
         kept.ending = asyncio.create_task(kept.conversation.end())
+        kept.ending.add_done_callback(self._tidy_soon)
+
+    def _tidy_soon(self, _: asyncio.Task[None]) -> None:
+        if self._tidying is None:
+            self._tidying = asyncio.get_running_loop().call_later(TIDYING_SECONDS, self._tidy)
+
+    def _tidy(self) -> None:
+        self._tidying = None
+        asyncio.get_running_loop().run_in_executor(None, give_back_now)
 
 
 class _Kept:
