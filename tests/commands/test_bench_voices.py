@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from stepwave.tools.voices import nearest
+from stepwave.tools.voices import inventory
 
 Program = Callable[..., Any]
 
 
 def test_a_library_is_measured(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("usearch", reason="the graph is the package usearch's")
-    monkeypatch.setattr(nearest, "LEAST_FOR_GRAPH", 200)
+    monkeypatch.setattr(inventory, "LEAST_FOR_SNAPSHOT", 200)
     outcome = program("bench", "voices", "--entries", "1200", "--queries", "3", "--json")
     assert outcome.code == 0, outcome.err
     told = json.loads(outcome.out)

@@ -109,7 +109,7 @@ def import_voices(
     report = Imported()
     with _closed(open_library(library, store, speaker_embedding())) as kept, Steps() as steps:
         steps.now("importing")
-        for report in kept.import_all(offers):
+        for report in kept.import_all(offers, lambda share: steps.describe(f"indexing, {share:.0%}")):
             steps.describe(f"{report.added:,} added, {report.present:,} there, {report.skipped.total():,} skipped")
         count = kept.store.count()
     if json:

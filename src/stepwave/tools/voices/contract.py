@@ -6,7 +6,7 @@ Fusing them is the business of `search`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -89,8 +89,11 @@ class VoiceStore(Protocol):
         """Note what makes the vectors. Raises ConfigError if others were made by something else."""
         ...
 
-    def settle(self) -> None:
-        """Bring indices up to date; searches are right without it, and quick after it."""
+    def settle(self, progress: Callable[[float], None] = lambda share: None) -> None:
+        """Bring indices up to date; searches are right without it, and quick after it.
+
+        `progress` is told which share is done, where that may take long.
+        """
         ...
 
     def close(self) -> None:

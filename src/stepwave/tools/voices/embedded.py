@@ -1,32 +1,34 @@
 """A store in one SQLite file: entries, a full-text index (FTS5, Porter's stemmer, BM25), speaker vectors.
 
-What a search by sound needs beside it, a graph over very many vectors, is a file that can be made again (`nearest`).
-Words are compared in two passes: entries that have all of them, then, if these are too few, entries that have some.
+Searches rank what `inventory` knows of all entries, which for very many is a folder beside the file (`snapshot`), and
+look their finds up here.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stepwave.facts.errors import ConfigError, DataError, OutputError
 from stepwave.tools.voices.contract import NO_FILTERS, Hit, NewVoice, SpeakerVector
 from stepwave.tools.voices.entries import Filters, VoiceEntry
-from stepwave.tools.voices.nearest import NearestVoices, Rows, unpacked
+from stepwave.tools.voices.inventory import NOTE, Inventory
+from stepwave.tools.voices.nearest import near
 from stepwave.tools.voices.places import FILE
+from stepwave.tools.voices.ranking import WordRanking
+from stepwave.tools.voices.rows import highest, unpacked
+from stepwave.tools.voices.snapshot import SAID, TOLD
+from stepwave.tools.voices.stems import TOKENIZER
 from stepwave.tools.voices.words import VERSION, facet_words, said_words, told_words
 
 FORMAT: Final = 1
-MOST_RANKED: Final = 2000
-"""Of more entries than that have all words, only so many are ranked: with common words alone, all are alike."""
 WAIT_SECONDS: Final = 20.0
 """For another process that writes."""
 
@@ -34,7 +36,8 @@ _COLUMNS: Final = tuple(field.name for field in fields(VoiceEntry) if field.name
 _ENTRY: Final = ", ".join(f"entries.{name}" for name in (*_COLUMNS, "id"))
 _IN_TURN: Final = 500
 """Numbers that one statement asks for."""
-_SCORE: Final = "-bm25(words, 3.0, 1.0, 0.0)"  # what is told of a voice counts for more than what it says
+_SPARE, _DEEPER = 4, 8
+"""So many times the wanted number are looked up; and so many times as many again, where too many of them are gone."""
 _TABLES: Final = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE entries (
@@ -43,7 +46,7 @@ CREATE TABLE entries (
 CREATE UNIQUE INDEX entries_by_name ON entries (name);
 CREATE UNIQUE INDEX entries_by_digest ON entries (digest);
 CREATE TABLE vectors (id INTEGER PRIMARY KEY, vector BLOB NOT NULL);
-CREATE VIRTUAL TABLE words USING fts5 (told, said, facets, content = '', tokenize = 'porter unicode61');
+CREATE VIRTUAL TABLE words USING fts5 (told, said, facets, content = '', tokenize = '{TOKENIZER}');
 INSERT INTO meta VALUES ('format', '{FORMAT}'), ('words', '{VERSION}');
 """
 
@@ -72,7 +75,7 @@ class EmbeddedStore:
             except BaseException:
                 self._base.close()
                 raise
-        self._nearest = NearestVoices(folder, self)
+        self._inventory = Inventory(folder, self._base)
 
     def _prepare(self) -> None:
         self._base.execute("PRAGMA synchronous = FULL")
@@ -142,25 +145,33 @@ class EmbeddedStore:
         """See `VoiceStore.find_words`."""
         if not words:
             return []
-        query = f"SELECT rowid, {_SCORE} FROM words WHERE words MATCH ?"
-        all_of = self._all(f"{query} LIMIT {MOST_RANKED}", _expression(words, "AND", filters))
-        hits = [Hit(id, score) for id, score in sorted(all_of, key=lambda row: (-row[1], row[0]))[:limit]]
-        if len(hits) == limit or len(words) == 1:
-            return hits
-        # BM25 is a sum over words, so each is asked for by itself; of a frequent one, which says little, some will do.
-        some_of: dict[int, float] = {}
-        for word in words:
-            for id, score in self._all(f"{query} LIMIT {MOST_RANKED}", _expression([word], "OR", filters)):
-                some_of[id] = some_of.get(id, 0.0) + score
-        there = {hit.id for hit in hits}
-        ranked = sorted(some_of.items(), key=lambda row: (-row[1], row[0]))
-        return [*hits, *(Hit(id, score, False) for id, score in ranked if id not in there)][:limit]
+        with self._lock, self._translated():
+            self._inventory.refresh()
+            ids = self._inventory.ids
+            postings = [self._inventory.postings(word, TOLD | SAID) for word in words]
+            passing = self._inventory.having(facet_words(filters)) if filters.asked() else None
+            ranking = WordRanking(postings, self._inventory.weights, passing)
+            depth = _SPARE * limit
+            while True:
+                ranked = [Hit(int(ids[row]), score, whole) for row, score, whole in ranking.best(depth)]
+                there = {row[0] for row in self._rows("SELECT id FROM entries WHERE id IN", [hit.id for hit in ranked])}
+                hits = [hit for hit in ranked if hit.id in there]
+                if len(hits) >= limit or len(ranked) < depth:
+                    return hits[:limit]
+                depth *= _DEEPER
 
     def find_sound(self, vector: SpeakerVector, filters: Filters = NO_FILTERS, limit: int = 50) -> list[Hit]:
         """See `VoiceStore.find_sound`."""
         self._check_width(vector)
-        with self._lock:
-            return [Hit(id, score) for id, score in self._nearest.find(vector, facet_words(filters), limit)]
+        with self._lock, self._translated():
+            self._inventory.refresh()
+            depth = _SPARE * limit
+            while True:
+                likely = near(self._inventory, vector, facet_words(filters), depth)
+                hits = self._compared(likely, vector)
+                if len(hits) >= limit or len(likely) < depth:
+                    return hits[:limit]
+                depth *= _DEEPER
 
     def embedder(self) -> str | None:
         """See `VoiceStore.embedder`."""
@@ -178,18 +189,19 @@ class EmbeddedStore:
                     "models cannot be compared: export the library and import it into a new one"
                 )
 
-    def settle(self) -> None:
+    def settle(self, progress: Callable[[float], None] = lambda share: None) -> None:
         """See `VoiceStore.settle`."""
-        with self._lock:
-            self._nearest.settle()
+        with self._lock, self._translated():
+            made = self._inventory.new_snapshot(progress)
+            if made is not None:
+                self.set_meta(*made)
+                self._inventory.sweep()
 
     def close(self) -> None:
         """See `VoiceStore.close`."""
         with self._lock:
-            self._nearest.close()
+            self._inventory.close()
             self._base.close()
-
-    # What `nearest` reads and notes.
 
     def meta(self, key: str) -> str | None:
         """A note of the store's own."""
@@ -201,31 +213,13 @@ class EmbeddedStore:
         with self._writing():
             self._base.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
-    def state(self) -> tuple[int, int]:
-        """Two numbers that change when anybody changes the store."""
-        return (int(self._all("PRAGMA data_version")[0][0]), self._base.total_changes)
-
-    def vectors(self, after: int = 0, facets: Sequence[str] = ()) -> Rows:
-        """Numbers and vectors, by ascending number, of entries above `after` that have all `facets`."""
-        if facets:
-            query = "SELECT vectors.id, vector FROM words JOIN vectors ON vectors.id = words.rowid WHERE words MATCH ?"
-            return unpacked(self._all(f"{query} AND words.rowid > ? ORDER BY words.rowid", _facets(facets), after))
-        return unpacked(self._all("SELECT id, vector FROM vectors WHERE id > ? ORDER BY id", after))
-
-    def ids(self, facets: Sequence[str]) -> NDArray[np.int64]:
-        """Numbers of entries that have all facets, ascending; of all for none."""
-        if facets:
-            found = self._all("SELECT rowid FROM words WHERE words MATCH ?", _facets(facets))
-        else:
-            found = self._all("SELECT id FROM vectors")
-        return np.fromiter((id for (id,) in found), np.int64, len(found))
-
-    def passing(self, ids: Sequence[int], facets: Sequence[str]) -> Rows:
-        """Numbers and vectors of those of the entries that are there and have all facets."""
-        wanted = set(facets)
-        query = "SELECT vectors.id, facets, vector FROM vectors JOIN entries USING (id) WHERE vectors.id IN"
-        rows = self._rows(query, list(dict.fromkeys(ids)))
-        return unpacked([(id, vector) for id, held, vector in rows if wanted <= set(held.split())])
+    def _compared(self, ids: Sequence[int], vector: SpeakerVector) -> list[Hit]:
+        """Those of the entries that are there, by their vectors as they are stored, the nearest first."""
+        found = unpacked(sorted(self._rows("SELECT id, vector FROM vectors WHERE id IN", ids)))
+        if not len(found.ids):
+            return []
+        cosines = found.vectors @ (vector / max(float(np.linalg.norm(vector)), 1e-12))
+        return [Hit(int(found.ids[at]), float(cosines[at])) for at in highest(cosines, len(cosines))]
 
     def _packed(self, vector: SpeakerVector) -> bytes:
         self._check_width(vector, claim=True)
@@ -252,6 +246,7 @@ class EmbeddedStore:
                     "INSERT INTO words (rowid, told, said, facets) VALUES (?, ?, ?, ?)",
                     (entry.id, told_words(entry), said_words(entry), facets),
                 )
+            self._base.execute("DELETE FROM meta WHERE key = ?", (NOTE,))
             self.set_meta("words", str(VERSION))
 
     def _all(self, query: str, *values: Any) -> list[Any]:
@@ -291,13 +286,6 @@ class EmbeddedStore:
             ) from None
         except sqlite3.DatabaseError as problem:
             raise DataError(f"{self._path} is damaged or no voice library ({problem}); restore a copy of it") from None
-
-
-def _expression(words: Sequence[str], joined: str, filters: Filters) -> str:
-    """An FTS5 query; words are quoted, so that nothing in them is an operator."""
-    wanted = f" {joined} ".join(f'"{word}"' for word in words)
-    facets = facet_words(filters)
-    return f"{{told said}} : ({wanted})" + (f" AND {_facets(facets)}" if facets else "")
 
 
 def _facets(facets: Sequence[str]) -> str:

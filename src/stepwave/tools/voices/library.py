@@ -1,7 +1,7 @@
 """A voice library: a folder of clips and the store that knows them. Adding, importing, removing, reading clips.
 
     FOLDER/voices.sqlite             the store, unless it is a database elsewhere
-    FOLDER/voices-*.usearch          its index of very many speaker vectors, which can be made again
+    FOLDER/voices-*.index/           what searches of very many voices read, which can be made again
     FOLDER/clips/3f/3f9c...e1.opus   the clips, named by the sha256 of their bytes
 
 A clip is stored before its entry, so that whatever is interrupted leaves at most a clip that nobody knows; the next
@@ -107,8 +107,12 @@ class VoiceLibrary:
         self.store.settle()
         return entry
 
-    def import_all(self, offers: Iterable[Offer]) -> Iterator[Imported]:
+    def import_all(
+        self, offers: Iterable[Offer], indexing: Callable[[float], None] = lambda share: None
+    ) -> Iterator[Imported]:
         """Add what can be added, yielding what became of it after each; the same object, changed.
+
+        `indexing` is told the share that is done of what follows the last, where many were added.
 
         What cannot be used is skipped and counted. May be stopped at any time and begun again: clips that are there
         already are known by their digests. Raises ConfigError and OutputError as `add` does.
@@ -137,7 +141,7 @@ class VoiceLibrary:
         finally:
             if waiting:
                 self.store.add(list(waiting.values()))
-        self.store.settle()
+        self.store.settle(indexing)
 
     def remove(self, name: str) -> VoiceEntry:
         """Remove a voice with its clip, and return what its entry was. Raises DataError for a name nobody has."""

@@ -94,7 +94,7 @@ def measure_store(
         added += time.perf_counter() - begun
     told("indexing")
     begun = time.perf_counter()
-    store.settle()
+    store.settle(lambda share: told(f"indexing, {share:.0%}"))
     settled = time.perf_counter() - begun
     store.close()
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

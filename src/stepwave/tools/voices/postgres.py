@@ -7,7 +7,7 @@ Words go through PostgreSQL's full-text search (English stems, `ts_rank_cd`), ve
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, fields
 from typing import Any, Final
@@ -183,7 +183,7 @@ class PostgresStore:
                 "cannot be compared: export the library and import it into a new one"
             )
 
-    def settle(self) -> None:
+    def settle(self, progress: Callable[[float], None] = lambda share: None) -> None:
         """See `VoiceStore.settle`: the database keeps its indices itself."""
         self._all("ANALYZE stepwave_voices")
 
