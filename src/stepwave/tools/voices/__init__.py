@@ -3,7 +3,7 @@
     entries    what is known of a voice, and what may be asked of it
     words      how people speak of voices: the words that search compares
     contract   what a store of entries can do; `embedded` keeps it in a file, `postgres` in a database
-    inventory  what `embedded` searches: of very many entries a `snapshot` in arrays, by `ranking` words and by `nearest`
+    inventory  what `embedded` searches, by `ranking` and `nearest`; of very many entries a `snapshot` in arrays
     library    a folder of clips with its store: adding, importing, removing, exporting
     search     ranking what the stores of several libraries find
     offered    the voices of several libraries, to be chosen by name
