@@ -67,6 +67,10 @@ def test_a_folder_without_a_library_is_one_line(program: Callable[..., Outcome],
     assert outcome.code == 1
     assert "there is no voice library in" in outcome.complaint
     assert program("serve", "--library", tmp_path, "--no-libraries").code == 2
+    for options in ((), ("--library", tmp_path, "--library", tmp_path)):
+        outcome = program("serve", "--store", "postgresql://here/voices", *options)
+        assert outcome.code == 2
+        assert "give --library once" in " ".join(outcome.err.split())
 
 
 def test_tools_of_mcp_servers_are_offered_while_it_serves(

@@ -40,6 +40,9 @@ def test_a_stored_voice_goes_before_a_file_and_a_file_before_a_library(talker: S
     entry = library.store.get("arthur")
     assert entry is not None
     assert chosen_voice(talker, "arthur") is talker.voice(library.clip(entry))
+    alice = library.store.get("alice")
+    assert alice is not None
+    assert chosen_voice(talker, "library:alice") is talker.voice(library.clip(alice))
     library.store.close()
     assert chosen_voice(talker, None) is talker.voice()
 

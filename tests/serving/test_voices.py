@@ -90,13 +90,15 @@ def told(server: Running, **query: str) -> Any:
 
 
 GRANDPA = {"name": "grandpa", "description": VOICES["grandpa"], "default": False, "library": True}
+OTHER_ALICE = {"name": "library:alice", "description": VOICES["alice"], "default": False, "library": True}
+ALLOY = {"name": "library:alloy", "description": VOICES["alloy"], "default": False, "library": True}
 PIP = {"name": "pip", "description": VOICES["pip"], "default": False, "library": True}
 ALICE = {"name": "alice", "default": True, "library": False}
 BOB = {"name": "bob", "default": False, "library": False}
 
 
-def test_stored_voices_are_listed_then_those_of_libraries_that_a_name_can_mean(server: Running) -> None:
-    assert told(server) == {"voices": [ALICE, BOB, GRANDPA, PIP], "more": False}
+def test_stored_voices_are_listed_then_those_of_libraries_by_names_that_mean_them(server: Running) -> None:
+    assert told(server) == {"voices": [ALICE, BOB, GRANDPA, OTHER_ALICE, ALLOY, PIP], "more": False}
 
 
 def test_a_bound_is_told(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,6 +150,9 @@ def test_a_stored_voice_and_openais_go_before_a_librarys(server: Running, talker
         for name, meant in (("alice", "alice"), ("alloy", None)):
             client.audio.speech.create(model="nano", voice=name, input="A river.", response_format="wav")
             assert talker.chosen[-1][0] == meant
+        for name, hertz in (("library:alice", 250), ("library:alloy", 300), ("library:pip", 350)):
+            client.audio.speech.create(model="nano", voice=name, input="A river.", response_format="wav")
+            assert (talker.chosen[-1][0].samples == read_audio(hum(hertz)).samples).all()
 
 
 def test_a_session_answers_in_a_librarys_voice(server: Running) -> None:

@@ -13,6 +13,7 @@ from stepwave.tools import registry
 from stepwave.tools.clock import clock
 from stepwave.tools.contract import tool
 from stepwave.tools.registry import find_tools
+from stepwave.tools.voices.places import LibraryPlace
 
 
 def roll(sides: int = 6) -> int:
@@ -56,7 +57,7 @@ def test_voices_are_searched_where_there_is_a_library(monkeypatch: pytest.Monkey
 def test_voices_are_searched_in_the_libraries_that_are_named_and_in_none_for_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    named = find_tools([tmp_path / "nothing"])
+    named = find_tools([LibraryPlace(tmp_path / "nothing")])
     assert "audio_search" in named.tools
     with pytest.raises(DataError, match="nothing"):
         named.tools["audio_search"].run(query="an old man")

@@ -60,6 +60,12 @@ def serve(
             help="A voice library whose voices clients may choose and the model may find; can be given several times.",
         ),
     ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            "--store", metavar="ADDRESS", help="postgresql://... where the entries of --library are in a database."
+        ),
+    ] = None,
     no_libraries: Annotated[
         bool, typer.Option("--no-libraries", help="Offer the voices stored with the model alone.")
     ] = False,
@@ -80,6 +86,7 @@ def serve(
       stepwave serve --model my-model --port 9000
       stepwave serve --tools date_time --mcp mcp.json
       stepwave serve --library my-voices
+      stepwave serve --library /shared/voices --store postgresql://me@db.example/voices
       stepwave serve --engine vllm --url http://127.0.0.1:8001 --sessions 32
       OPENAI_BASE_URL=http://127.0.0.1:8000/v1 OPENAI_API_KEY=TOKEN python my_client.py
     """
@@ -95,6 +102,7 @@ def serve(
     from stepwave.serving.service import Service
     from stepwave.serving.turns import Turns
     from stepwave.tools.voices.offered import OfferedVoices, offered_voices
+    from stepwave.tools.voices.places import LibraryPlace
 
     if token is not None and no_token:
         raise typer.BadParameter("give --token or --no-token, not both")
@@ -102,7 +110,9 @@ def serve(
         raise typer.BadParameter("--engine vllm and --url belong together; give both or neither")
     if library and no_libraries:
         raise typer.BadParameter("give --library or --no-libraries, not both")
-    libraries = None if no_libraries else library or []
+    if store is not None and len(library or []) != 1:
+        raise typer.BadParameter("--store tells where the entries of one library are; give --library once with it")
+    libraries = None if no_libraries else [LibraryPlace(folder, store) for folder in library or []]
     voices = OfferedVoices() if libraries is None else offered_voices(libraries)
     key = None if no_token else token or secrets.token_urlsafe(24)
     config = ServerConfig(host, port, key, model_name=model, most_sessions=sessions)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stepwave.dialogue.results import Round
     from stepwave.tools.contract import Tool
     from stepwave.tools.runner import Confirm, ToolOutcome
+    from stepwave.tools.voices.places import LibraryPlace
 
 Tools: TypeAlias = Annotated[
     str | None,
@@ -33,7 +34,9 @@ Trace: TypeAlias = Annotated[
 
 
 @contextmanager
-def opened_tools(names: str | None, mcp: Path | None, libraries: Sequence[Path] | None = ()) -> Iterator[list[Tool]]:
+def opened_tools(
+    names: str | None, mcp: Path | None, libraries: Sequence[LibraryPlace] | None = ()
+) -> Iterator[list[Tool]]:
     """The tools for `--tools` and `--mcp`, whose servers end when the context is left.
 
     Voices are searched in `libraries`, then in the user's and the project's; for None in none.

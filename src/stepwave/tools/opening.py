@@ -9,18 +9,19 @@ from pathlib import Path
 from stepwave.facts.errors import MissingExtraError
 from stepwave.tools.contract import Tool
 from stepwave.tools.registry import find_tools
+from stepwave.tools.voices.places import LibraryPlace
 
 
 @contextmanager
 def open_tools(
-    names: str | None, mcp_file: Path | None = None, libraries: Sequence[Path] | None = ()
+    names: str | None, mcp_file: Path | None = None, libraries: Sequence[LibraryPlace] | None = ()
 ) -> Iterator[tuple[list[Tool], list[str]]]:
     """Tools, and a line for each that is missing. The MCP servers end when the context is left.
 
     Args:
         names: of installed tools, as `FoundTools.choose` takes them; None for none.
         mcp_file: an `mcp.json`, all of whose servers are attached; None for none.
-        libraries: folders of voice libraries that are searched for voices, as `find_tools` takes them.
+        libraries: voice libraries that are searched for voices, as `find_tools` takes them.
 
     Raises RegistryError for a name that nobody has, ConfigError for a file that cannot be used, MissingExtraError where
     it asks for MCP and the SDK is not installed.

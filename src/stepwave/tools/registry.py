@@ -10,14 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 from typing import Final
 
 from stepwave.facts.errors import MissingExtraError, RegistryError, StepwaveError
 from stepwave.facts.registry import Registry
 from stepwave.tools.clock import clock
 from stepwave.tools.contract import Tool
-from stepwave.tools.voices.places import libraries_there
+from stepwave.tools.voices.places import LibraryPlace, libraries_there
 from stepwave.tools.voices.search_tool import audio_search
 from stepwave.tools.web.fetching import has_httpx
 from stepwave.tools.web.search.choosing import CHOICES, VARIABLE, open_engine
@@ -57,10 +56,10 @@ class FoundTools:
             raise RegistryError("; ".join([str(error), *needs, *self.problems])) from None
 
 
-def find_tools(libraries: Sequence[Path] | None = ()) -> FoundTools:
+def find_tools(libraries: Sequence[LibraryPlace] | None = ()) -> FoundTools:
     """Our own tools that can work here, and those of installed packages. Never fails for a broken package.
 
-    `libraries` are folders of voice libraries to be searched before the user's own and the project's; None for none at
+    `libraries` are voice libraries to be searched before the user's own and the project's; None for none at
     all, not even those.
     """
     tools: Registry[Tool] = Registry("tool")
@@ -93,7 +92,7 @@ def find_tools(libraries: Sequence[Path] | None = ()) -> FoundTools:
     return FoundTools(tools, tuple(problems), packages, absent)
 
 
-def _audio_search(libraries: Sequence[Path] | None) -> Tool | str:
+def _audio_search(libraries: Sequence[LibraryPlace] | None) -> Tool | str:
     if libraries is None:
         return "a voice library, and none is offered here"
     if not libraries and not libraries_there():

@@ -11,7 +11,7 @@ from stepwave.tools.voices.embedded import EmbeddedStore
 from stepwave.tools.voices.library import Offer, VoiceLibrary
 from stepwave.tools.voices.offered import Offered, OfferedVoices, offered_voices
 from stepwave.tools.voices.opening import open_to_read
-from stepwave.tools.voices.places import own_folder
+from stepwave.tools.voices.places import LibraryPlace, own_folder
 
 MakeOffer = Callable[..., Offer]
 
@@ -41,7 +41,7 @@ def voices(tmp_path: Path, offer: MakeOffer) -> Iterator[OfferedVoices]:
     filled(
         tmp_path / "second", offer("Ann", 300, description="a pirate"), offer("Cleo", 310, description="a calm girl")
     ).store.close()
-    offered = offered_voices([tmp_path / "first", tmp_path / "second"])
+    offered = offered_voices([LibraryPlace(tmp_path / name) for name in ("first", "second")])
     yield offered
     offered.close()
 
@@ -58,7 +58,7 @@ def test_voices_are_listed_library_by_library(voices: OfferedVoices) -> None:
         ("Cleo", "a calm girl"),
     ]
     assert names(voices.listed(2)) == ["Ann", "Bea"]
-    assert names(voices.listed(2, without={"Ann", "Zoe"})) == ["Bea", "Cleo"]
+    assert names(voices.listed(2, taken={"Ann", "Zoe"})) == ["library:Ann", "Bea"]
 
 
 def test_many_voices_are_listed_in_turn(voices: OfferedVoices, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,11 +67,14 @@ def test_many_voices_are_listed_in_turn(voices: OfferedVoices, monkeypatch: pyte
 
 
 def test_the_first_library_with_a_name_counts(voices: OfferedVoices, tmp_path: Path) -> None:
-    clip, library = voices.clip("Ann"), open_to_read([tmp_path / "first"])[0]
+    clip, library = voices.clip("Ann"), open_to_read([LibraryPlace(tmp_path / "first")])[0]
     entry = library.store.get("Ann")
     assert clip is not None
     assert entry is not None
     assert (clip.samples == library.clip(entry).samples).all()
+    told = voices.clip("library:Ann")
+    assert told is not None
+    assert (told.samples == clip.samples).all()
     library.store.close()
     assert voices.find("a pirate", 5) == []  # its name means another voice
 
@@ -86,7 +89,7 @@ def test_voices_are_found_by_name_and_by_words(voices: OfferedVoices) -> None:
     assert names(voices.find("Cleo", 5)) == ["Cleo"]
     assert names(voices.find("calm elderly lady", 5)) == ["Ann", "Cleo", "Bea"]
     assert names(voices.find("calm elderly lady", 1)) == ["Ann"]
-    assert names(voices.find("calm", 5, without={"Ann"})) == ["Cleo"]
+    assert names(voices.find("calm", 5, taken={"Ann"})) == ["library:Ann", "Cleo"]
     assert names(voices.find("the voice of", 5)) == []
 
 
@@ -108,7 +111,7 @@ def test_libraries_are_opened_at_the_first_question(tmp_path: Path, offer: MakeO
 
 def test_what_others_do_to_a_library_is_seen_and_nothing_is_written(tmp_path: Path, offer: MakeOffer) -> None:
     library = filled(tmp_path / "shared", offer("Ann", 200))
-    voices = offered_voices([tmp_path / "shared"])
+    voices = offered_voices([LibraryPlace(tmp_path / "shared")])
     assert names(voices.listed(5)) == ["Ann"]
     library.add(offer("Bea", 300))
     assert names(voices.listed(5)) == ["Ann", "Bea"]
@@ -129,5 +132,5 @@ def test_what_others_do_to_a_library_is_seen_and_nothing_is_written(tmp_path: Pa
 
 def test_a_folder_without_a_library_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no voice library in"):
-        offered_voices([tmp_path])
+        offered_voices([LibraryPlace(tmp_path)])
     assert OfferedVoices().listed(5) == []

@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 
 from stepwave.facts.errors import ConfigError, DataError
+from stepwave.tools.contract import VoiceFound
 from stepwave.tools.voices.library import Embedding, Offer
-from stepwave.tools.voices.opening import open_libraries, open_library
+from stepwave.tools.voices.offered import offered_voices
+from stepwave.tools.voices.opening import open_libraries, open_library, open_to_read
+from stepwave.tools.voices.places import LibraryPlace
+from stepwave.tools.voices.search_tool import audio_search
 
 psycopg = pytest.importorskip("psycopg", reason="the database's client is the package psycopg")
 from stepwave.tools.voices.postgres import PostgresStore  # noqa: E402
@@ -80,3 +84,41 @@ def test_a_database_out_of_reach(tmp_path: Path, empty_database: str) -> None:
     with pytest.raises(DataError, match="the database failed"):
         store.count()
     store.close()
+
+
+def test_a_lost_connection_fails_one_question_and_is_made_anew(empty_database: str) -> None:
+    store = PostgresStore(empty_database)
+    with psycopg.connect(empty_database, autocommit=True) as base:
+        base.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    with pytest.raises(DataError, match="the database failed"):
+        store.count()
+    assert store.count() == 0
+    store.close()
+    with pytest.raises(DataError, match="the database failed"):
+        store.count()
+
+
+def test_voices_are_offered_from_a_database(
+    empty_database: str, tmp_path: Path, offer: MakeOffer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stepwave.tools.voices.opening.own_folder", lambda: tmp_path / "nowhere")
+    monkeypatch.setattr("stepwave.tools.voices.opening.demo_folder", lambda: None)
+    shared = tmp_path / "shared"
+    writing = open_library(shared, empty_database)
+    writing.add(offer("Ann", description="a calm woman"))
+    places = [LibraryPlace(shared, empty_database)]
+    voices = offered_voices(places)
+    assert [one.name for one in voices.find("a lady", 5)] == ["Ann"]
+    assert voices.clip("Ann") is not None
+    writing.add(offer("Bob", 300, description="a man"))  # by another computer, say
+    assert [one.name for one in voices.listed(5)] == ["Ann", "Bob"]
+    voices.close()
+    writing.store.close()
+    [opened] = open_to_read(places)
+    found = audio_search(lambda: [opened]).run(query="a lady")
+    opened.store.close()
+    assert isinstance(found, VoiceFound)
+    assert found.name == "Ann"

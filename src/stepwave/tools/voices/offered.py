@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from stepwave.facts.errors import ConfigError, DataError
@@ -16,9 +15,11 @@ from stepwave.signal.files import Audio
 from stepwave.tools.voices.entries import VoiceEntry, may_be_name
 from stepwave.tools.voices.library import VoiceLibrary
 from stepwave.tools.voices.opening import open_to_read
-from stepwave.tools.voices.places import holds_library
+from stepwave.tools.voices.places import LibraryPlace, holds_library
 from stepwave.tools.voices.search import search
 
+OF_LIBRARY: Final = "library:"
+"""Before a voice's name: the libraries' voice of that name, whatever else is called so."""
 _LONGEST_TOLD: Final = 200
 _AT_ONCE: Final = 500
 
@@ -28,6 +29,7 @@ class Offered:
     """A voice as it is offered."""
 
     name: str
+    """By which it can be chosen; `OF_LIBRARY` is before it where it would mean another."""
     description: str
     """In a few words, "" where nobody noted any."""
 
@@ -36,7 +38,7 @@ class OfferedVoices:
     """The voices of several libraries, which are opened at the first question; of one name, the first library's counts.
 
     Safe to use from several threads. All methods raise what opening raises (DataError, OutputError) and, as long as
-    they read, what stores raise. `without` are names that mean something else: voices called so cannot be chosen.
+    they read, what stores raise. `taken` are names that mean something else where the voice is to be chosen.
     """
 
     def __init__(self, libraries: Callable[[], Sequence[VoiceLibrary]] = list) -> None:
@@ -44,34 +46,36 @@ class OfferedVoices:
         self._opened: Sequence[VoiceLibrary] | None = None
         self._lock = threading.Lock()
 
-    def listed(self, limit: int, without: Collection[str] = ()) -> list[Offered]:
+    def listed(self, limit: int, taken: Collection[str] = ()) -> list[Offered]:
         """The first voices, library by library."""
         found: dict[str, VoiceEntry] = {}
         for entry in self._entries():
             if len(found) == limit:
                 break
-            if entry.name not in without:
-                found.setdefault(entry.name, entry)
-        return [_offered(entry) for entry in found.values()]
+            found.setdefault(entry.name, entry)
+        return [_offered(entry, taken) for entry in found.values()]
 
-    def find(self, query: str, limit: int, without: Collection[str] = ()) -> list[Offered]:
+    def find(self, query: str, limit: int, taken: Collection[str] = ()) -> list[Offered]:
         """The voice of that name, then those that words fit best (`search`); none for words that say nothing."""
         named = self._named(query.strip())
         entries = [named[1]] if named is not None else []
         try:
-            found = search(self._libraries(), query, limit=limit + len(without)) if query.strip() else []
+            found = search(self._libraries(), query, limit=limit) if query.strip() else []
         except ConfigError:
             found = []
         for one in found:
             named = self._named(one.entry.name)
             if named is not None and named[0] is one.library:
                 entries.append(one.entry)
-        each = {entry.name: _offered(entry) for entry in entries if entry.name not in without}
+        each = {entry.name: _offered(entry, taken) for entry in entries}
         return list(each.values())[:limit]
 
     def clip(self, name: str) -> Audio | None:
-        """The recording of the voice of that name; None where there is none. Raises AudioError where it is lost."""
-        named = self._named(name)
+        """The recording of the voice of that name, which `OF_LIBRARY` may precede; None where there is none.
+
+        Raises AudioError where it is lost.
+        """
+        named = self._named(name.removeprefix(OF_LIBRARY))
         return None if named is None else named[0].clip(named[1])
 
     def close(self) -> None:
@@ -103,17 +107,21 @@ class OfferedVoices:
         return None
 
 
-def offered_voices(folders: Sequence[Path] = ()) -> OfferedVoices:
-    """The voices of the libraries in `folders`, the user's own and the project's.
+def offered_voices(places: Sequence[LibraryPlace] = ()) -> OfferedVoices:
+    """The voices of the libraries at `places`, the user's own and the project's.
 
-    Raises DataError where a folder holds no library.
+    Raises DataError where a folder with a store of its own should be and is not. Databases are asked when they are
+    first needed.
     """
-    for folder in folders:
-        if not holds_library(folder):
-            raise DataError(f"there is no voice library in {folder}; name another folder, or add a voice to it first")
-    return OfferedVoices(lambda: open_to_read(folders))
+    for place in places:
+        if place.store is None and not holds_library(place.folder):
+            raise DataError(
+                f"there is no voice library in {place.folder}; name another folder, or add a voice to it first"
+            )
+    return OfferedVoices(lambda: open_to_read(places))
 
 
-def _offered(entry: VoiceEntry) -> Offered:
+def _offered(entry: VoiceEntry, taken: Collection[str]) -> Offered:
     facets = ", ".join(filter(None, (entry.gender, entry.age, entry.emotion, entry.style)))
-    return Offered(entry.name, (entry.description or facets)[:_LONGEST_TOLD])
+    name = OF_LIBRARY + entry.name if entry.name in taken else entry.name
+    return Offered(name, (entry.description or facets)[:_LONGEST_TOLD])

@@ -9,7 +9,7 @@ from stepwave.facts.errors import ConfigError, OutputError
 from stepwave.tools.voices.contract import VoiceStore
 from stepwave.tools.voices.embedded import EmbeddedStore
 from stepwave.tools.voices.library import Embedding, VoiceLibrary
-from stepwave.tools.voices.places import demo_folder, holds_library, own_folder
+from stepwave.tools.voices.places import LibraryPlace, demo_folder, holds_library, own_folder
 
 
 def open_library(
@@ -49,24 +49,34 @@ def open_libraries(folder: Path | None = None, store: str | None = None) -> list
     return found
 
 
-def open_to_read(folders: Sequence[Path] = ()) -> list[VoiceLibrary]:
-    """Libraries that are only read: those in `folders`, the user's own where it is there, and the project's.
+def open_to_read(places: Sequence[LibraryPlace] = ()) -> list[VoiceLibrary]:
+    """Libraries that are only read: those at `places`, the user's own where it is there, and the project's.
 
-    Others may go on changing all but the project's. Raises DataError where one of `folders` holds none, or a library is
-    damaged, OutputError where one cannot be read.
+    Others may go on changing all but the project's. Raises DataError where there is none at one of `places`, or a
+    library is damaged, OutputError where one cannot be read, and what opening a database raises.
     """
-    wanted = [*folders, *([own_folder()] if holds_library(own_folder()) else [])]
-    places = list(dict.fromkeys(folder.resolve() for folder in wanted))
-    found = [VoiceLibrary(folder, EmbeddedStore(folder, read_only=True, locked=True)) for folder in places]
+    wanted = [*places, *([LibraryPlace(own_folder())] if holds_library(own_folder()) else [])]
+    each = dict.fromkeys((place.folder.resolve(), place.store) for place in wanted)
     demo = demo_folder()
-    if demo is not None and demo.resolve() not in places:
-        found.append(VoiceLibrary(demo, EmbeddedStore(demo, read_only=True)))
+    found: list[VoiceLibrary] = []
+    try:
+        for folder, store in each:
+            read = EmbeddedStore(folder, read_only=True, locked=True) if store is None else _database(store)
+            found.append(VoiceLibrary(folder, read))
+        if demo is not None and (demo.resolve(), None) not in each:
+            found.append(VoiceLibrary(demo, EmbeddedStore(demo, read_only=True)))
+    except BaseException:
+        for library in found:
+            library.store.close()
+        raise
     return found
 
 
 def _store(folder: Path, address: str | None) -> VoiceStore:
-    if address is None:
-        return EmbeddedStore(folder)
+    return EmbeddedStore(folder) if address is None else _database(address)
+
+
+def _database(address: str) -> VoiceStore:
     if not address.startswith(("postgresql://", "postgres://")):
         raise ConfigError(
             f"the store {address.split('@')[-1]!r} is of no known kind; wanted postgresql://USER@HOST/NAME"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,16 @@ from stepwave.checkpoints.locate import nano_folders
 FOLDER: Final = "voices"
 FILE: Final = "voices.sqlite"
 """The store of a library that needs no database."""
+
+
+@dataclass(frozen=True)
+class LibraryPlace:
+    """Where a library is."""
+
+    folder: Path
+    """Of its clips."""
+    store: str | None = None
+    """Address of the database with its entries, `postgresql://USER@HOST/NAME`; None where they are in the folder."""
 
 
 def own_folder() -> Path:

@@ -50,6 +50,8 @@ _LOCK: Final = 7_305_170
 class PostgresStore:
     """The store in the database at `address` (`postgresql://USER:PASSWORD@HOST/NAME`); its tables are made if need be.
 
+    A connection that is lost fails what was asked; the next question connects anew.
+
     Raises MissingExtraError without psycopg, DataError where the database cannot be reached or has no pgvector.
     """
 
@@ -58,11 +60,17 @@ class PostgresStore:
             import psycopg
         except ImportError:
             raise MissingExtraError("tools", "psycopg") from None
+        self._address = address
+        self._connect = psycopg.connect
         self._errors: Any = psycopg.errors
         self._lock = threading.RLock()
+        self._writing_now = self._over = False
+        self._open()
+
+    def _open(self) -> None:
         try:
-            self._base: Any = psycopg.connect(address, autocommit=True, connect_timeout=_WAIT_SECONDS)
-        except psycopg.Error as problem:
+            self._base: Any = self._connect(self._address, autocommit=True, connect_timeout=_WAIT_SECONDS)
+        except self._errors.Error as problem:
             # The address may hold a password, so that it is not repeated.
             raise DataError(
                 f"the database cannot be reached ({short_reason(problem)}); check the address, postgresql://USER@HOST/NAME"
@@ -190,6 +198,7 @@ class PostgresStore:
     def close(self) -> None:
         """See `VoiceStore.close`."""
         with self._lock:
+            self._over = True
             self._base.close()
 
     def _meta(self, key: str) -> str | None:
@@ -221,13 +230,26 @@ class PostgresStore:
 
     def _all(self, query: str, *values: Any) -> list[Any]:
         with self._lock, self._translated():
+            self._open_again()
             found = self._base.execute(query, values)
             return list(found.fetchall()) if found.description else []
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        with self._lock, self._translated(), self._base.transaction():
-            yield
+        with self._lock, self._translated():
+            self._open_again()
+            with self._base.transaction():
+                self._writing_now = True
+                try:
+                    yield
+                finally:
+                    self._writing_now = False
+
+    def _open_again(self) -> None:
+        """Connect anew where the connection was lost, as when the database was started again; never half-way in
+        writing, of which a part would be stored by itself."""
+        if self._base.closed and not self._writing_now and not self._over:
+            self._open()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from stepwave.facts.errors import AudioError, ConfigError, ToolError
@@ -19,6 +18,7 @@ from stepwave.tools.contract import Tool, VoiceFound
 if TYPE_CHECKING:
     from stepwave.tools.voices.entries import VoiceEntry
     from stepwave.tools.voices.library import VoiceLibrary
+    from stepwave.tools.voices.places import LibraryPlace
 
 OWN_VOICE: Final = "own"
 _TRIED: Final = 5
@@ -29,8 +29,8 @@ _SHOWN: Final = 6
 """Voices that are named where none fits."""
 
 
-def audio_search(libraries: Sequence[Path] | Callable[[], Sequence[VoiceLibrary]] = ()) -> Tool:
-    """The tool. It searches the libraries in the folders `libraries`, then the user's and the project's.
+def audio_search(libraries: Sequence[LibraryPlace] | Callable[[], Sequence[VoiceLibrary]] = ()) -> Tool:
+    """The tool. It searches the libraries at the places `libraries`, then the user's and the project's.
 
     They are opened at its first call; `libraries` may be what opens them instead, all of them.
     """
@@ -99,7 +99,7 @@ def _what_there_is(libraries: Sequence[VoiceLibrary]) -> str:
     return f"there are {count:,} voices" + (f", such as: {'; '.join(some[:_SHOWN])}" if some else "")
 
 
-def _opened(folders: Sequence[Path]) -> Sequence[VoiceLibrary]:
+def _opened(places: Sequence[LibraryPlace]) -> Sequence[VoiceLibrary]:
     from stepwave.tools.voices.opening import open_to_read
 
-    return open_to_read(folders)
+    return open_to_read(places)
