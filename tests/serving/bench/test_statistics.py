@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stepwave.serving.bench.statistics import Slope, Spread, slope, spread
+from stepwave.serving.bench.statistics import Slope, Spread, least, slope, spread
 
 
 def test_percentiles() -> None:
@@ -26,6 +26,11 @@ def test_the_first_tenth_does_not_count() -> None:
     found = slope(times.tolist(), values.tolist())
     assert found is not None
     assert found.value == pytest.approx(2)
+
+
+def test_the_least_of_each_stretch_is_taken_when_it_was() -> None:
+    assert least([5.0, 5.4, 6.1, 6.9, 9.0], [3.0, 2.0, 7.0, 8.0, 1.0], 1.0) == ([5.4, 6.1, 9.0], [2.0, 7.0, 1.0])
+    assert least([], [], 1.0) == ([], [])
 
 
 def test_few_points_tell_nothing() -> None:

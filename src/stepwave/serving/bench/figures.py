@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 from stepwave.serving.bench.exchange import Turn
 from stepwave.serving.bench.measure import Level
-from stepwave.serving.bench.statistics import Slope, Spread, slope, spread
+from stepwave.serving.bench.statistics import Slope, Spread, least, slope, spread
 
 SECONDS_PER_HOUR = 3_600
 MEGABYTE = 1e6
 LEAST_HOURS = 1 / 6
 """What a shorter measurement sees is the server getting warm, and no growth an hour."""
+STRETCH_HOURS = 1 / 60
+"""Of each such stretch the least memory counts: what conversations take while they last is no growth."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def _memory(level: Level) -> Memory | None:
     resident = [sample.usage.resident for sample in level.samples]
     hours = [sample.at / SECONDS_PER_HOUR for sample in level.samples]
     long = hours[-1] - hours[0] >= LEAST_HOURS
-    growth = slope(hours, [one / MEGABYTE for one in resident]) if long else None
+    growth = slope(*least(hours, [one / MEGABYTE for one in resident], STRETCH_HOURS)) if long else None
     return Memory(resident[0], max(resident), resident[-1], growth)
 
 

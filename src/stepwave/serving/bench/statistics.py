@@ -45,6 +45,16 @@ class Slope:
     high: float
 
 
+def least(times: Sequence[float], values: Sequence[float], width: float) -> tuple[list[float], list[float]]:
+    """The least value of each stretch of `width`, and when it was; times ascend."""
+    lowest: dict[int, tuple[float, float]] = {}
+    for time, value in zip(times, values, strict=True):
+        stretch = int((time - times[0]) // width)
+        if stretch not in lowest or value < lowest[stretch][1]:
+            lowest[stretch] = time, value
+    return [time for time, _ in lowest.values()], [value for _, value in lowest.values()]
+
+
 def slope(times: Sequence[float], values: Sequence[float]) -> Slope | None:
     """Least squares over what comes after the first tenth of the time; None for fewer than `LEAST_POINTS`.
 
