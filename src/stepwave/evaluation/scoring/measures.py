@@ -7,6 +7,7 @@ question has no place in the measure, or UnscorableError where the answer lacks 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final, Literal
 
 from stepwave.evaluation.answers import Answer, UnscorableError
 from stepwave.evaluation.evidence import Evidence
@@ -15,7 +16,11 @@ from stepwave.evaluation.scoring.error_counts import compare
 from stepwave.evaluation.scoring.judge_prompts import JUDGE_PROMPTS
 from stepwave.evaluation.scoring.metrics import wideband_pesq
 from stepwave.evaluation.scoring.normalisers import convention
+from stepwave.evaluation.scoring.sound_quality import DNSMOS_NAME, dnsmos, intelligibility
 from stepwave.text.word_errors import normalised
+
+OPINIONS: Final = ("overall", "signal", "background")
+"""What DNSMOS gives an opinion of, from 1 to 5."""
 
 
 def compared(reference: str, hypothesis: str, language: str) -> Score:
@@ -67,6 +72,32 @@ def perceptual_quality(answer: Answer, evidence: Evidence) -> Score:
         return Score(wideband_pesq(evidence.samples(answer.original), evidence.samples(answer.sound)))
     except ValueError as failure:
         raise UnscorableError(str(failure)) from failure
+
+
+def intelligible(answer: Answer, evidence: Evidence, *, extended: bool = False) -> Score:
+    """STOI of the model's sound against its original, which it must follow in step; ESTOI if `extended`."""
+    original, sound = evidence.samples(answer.original), evidence.samples(answer.sound)
+    try:
+        return Score(intelligibility(original, sound, extended=extended))
+    except ValueError as failure:
+        raise UnscorableError(str(failure)) from failure
+
+
+def intelligible_extended(answer: Answer, evidence: Evidence) -> Score:
+    """ESTOI of the model's sound against its original."""
+    return intelligible(answer, evidence, extended=True)
+
+
+def opinion(kind: str, of: Literal["sound", "original"] = "sound") -> Callable[[Answer, Evidence], Score]:
+    """DNSMOS of one of the `OPINIONS`, of the model's sound or of what it is compared with."""
+
+    def scored(answer: Answer, evidence: Evidence) -> Score:
+        try:
+            return Score(getattr(dnsmos(evidence.samples(getattr(answer, of))), kind), method=DNSMOS_NAME)
+        except ValueError as failure:
+            raise UnscorableError(str(failure)) from failure
+
+    return scored
 
 
 def likeness(answer: Answer, evidence: Evidence) -> Score:
