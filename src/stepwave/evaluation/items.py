@@ -25,11 +25,16 @@ class Sound:
     path: str
     """Where the file lies."""
     digest: str = ""
-    """SHA-256 of the file, in hex; empty where nobody told. A file with another one fails its item."""
+    """SHA-256 of the file, or of the recording's bytes in a shard, in hex; empty where nobody told. A recording with
+    another one fails its item."""
     start: float = 0.0
     """Seconds into the file."""
     seconds: float = 0.0
     """How long the stretch is; 0 for the file to its end."""
+    offset: int = 0
+    """First byte of the recording in a file that holds several, a shard of a manifest of ours."""
+    size: int = 0
+    """Bytes of it; 0 where the file is the recording."""
 
     def __fspath__(self) -> str:
         return self.path

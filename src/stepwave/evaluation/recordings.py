@@ -1,9 +1,10 @@
 """Reading the recordings of an item, and seeing that they are those that were meant."""
 
+import hashlib
 from pathlib import Path
 
 from stepwave.checkpoints.inspection import file_digest
-from stepwave.data.manifests import read_clip
+from stepwave.data.manifests import clip_bytes, read_clip
 from stepwave.data.records import Clip
 from stepwave.evaluation.items import Item, Sound
 from stepwave.facts.errors import AudioNotFoundError, DataError
@@ -19,7 +20,18 @@ def inside(folder: Path, path: str) -> Path:
 
 def read_sound(sound: Sound, sample_rate: int) -> Samples:
     """Samples `[n]` of a recording. Raises AudioError where it is missing or damaged."""
-    return read_clip(Clip(sound.path, sound.path, start=sound.start, seconds=sound.seconds), sample_rate)[0]
+    return read_clip(clip_of(sound), sample_rate)[0]
+
+
+def clip_of(sound: Sound) -> Clip:
+    """A recording as `data` reads it."""
+    return Clip(Path(sound.path).name, sound.path, sound.offset, sound.size, sound.start, sound.seconds)
+
+
+def sound_of(clip: Clip) -> Sound:
+    """A clip of a manifest as a recording to ask about."""
+    seconds = clip.seconds if clip.start else 0.0
+    return Sound(clip.file, start=clip.start, seconds=seconds, offset=clip.offset, size=clip.size)
 
 
 def checked_digests(item: Item) -> tuple[str, ...]:
@@ -32,7 +44,7 @@ def checked_digests(item: Item) -> tuple[str, ...]:
 
 def _checked(sound: Sound) -> str:
     try:
-        found = file_digest(Path(sound.path))
+        found = hashlib.sha256(clip_bytes(clip_of(sound))).hexdigest() if sound.size else file_digest(Path(sound.path))
     except OSError as error:
         raise AudioNotFoundError(
             f"the recording {sound.path} can't be read ({error.strerror}); bring it back, or fetch the data again"

@@ -108,7 +108,12 @@ def say(subject: Subject, asked: Asked) -> Produced:
 
 def say_as(subject: Subject, asked: Asked) -> Produced:
     """Say the text in the recording's voice, and to compare with, in the model's own."""
-    said = subject.ask(replace(_reading(asked), voice=_recording(asked.item).path))
+    recording = _recording(asked.item)
+    if recording.size:
+        raise ConfigError(
+            f"item {asked.item.id}: a voice is taken from a recording in a file of its own, not of a shard"
+        )
+    said = subject.ask(replace(_reading(asked), voice=recording.path))
     own = subject.ask(_reading(asked))
     return replace(said, original=own.sound, cut=said.cut or own.cut)
 

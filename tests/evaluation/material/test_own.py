@@ -60,13 +60,13 @@ def test_a_manifest_of_ours_is_read(tmp_path: Path) -> None:
     ]
 
 
-def test_sound_in_shards_is_refused(tmp_path: Path) -> None:
+def test_a_recording_in_a_shard_is_known_by_its_place(tmp_path: Path) -> None:
     clip = Clip("a", str(tmp_path / "part.tar"), offset=512, size=100)
     (tmp_path / MANIFEST).write_text(
         write_line(Record("r", "speech", (Turn("human", "x", clip, spoken=True),)), tmp_path)
     )
-    with pytest.raises(DataError, match="without shards"):
-        own_items(tmp_path)
+    (item,) = own_items(tmp_path)
+    assert item.sound == Sound(str(tmp_path / "part.tar"), offset=512, size=100)
 
 
 def test_a_folder_without_a_list_or_with_several_is_told(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from stepwave.data.records import Record, speech_in
 from stepwave.evaluation.items import Item, Sound
 from stepwave.evaluation.json_lines import numbered_lines
 from stepwave.evaluation.material.corpora import item_of
+from stepwave.evaluation.recordings import sound_of
 from stepwave.facts.errors import ConfigError, DataError
 from stepwave.prepare.ingest.entries import Place
 from stepwave.prepare.ingest.folders import folder as listed
@@ -63,14 +64,8 @@ def _records(folder: Path) -> Iterator[Item]:
 def _item(record: Record) -> Item:
     turn = record.turns[0]
     assert turn.clip is not None
-    if turn.clip.size:
-        raise DataError(
-            f"record {record.id} has its sound inside {turn.clip.file}; suites read recordings in files of their own: "
-            "make the manifest without shards"
-        )
-    sound = Sound(turn.clip.file, start=turn.clip.start, seconds=turn.clip.seconds if turn.clip.start else 0.0)
     tags = {"source": record.source} if record.source else {}
-    return Item(record.id, turn.text, sound, language=turn.language or "en", tags=tags)
+    return Item(record.id, turn.text, sound_of(turn.clip), language=turn.language or "en", tags=tags)
 
 
 def _lines(path: Path) -> Iterator[Item]:

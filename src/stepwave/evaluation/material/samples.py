@@ -11,6 +11,12 @@ from stepwave.facts.errors import ConfigError
 _SAMPLES = Path(__file__).parent.parent / "samples"
 
 
+def unsampled(check: str, places: Places) -> None:
+    """Raise ConfigError where a sample is wanted of a check that has none."""
+    if places.sample:
+        raise ConfigError(f"there is no sample of {check}; ask for the whole suite's, of which some check has one")
+
+
 def sample_or(places: Places, name: str, *inside: str) -> Path:
     """The folder of the sample called `name` where a sample is wanted; else the data set's own folder.
 

@@ -12,12 +12,12 @@ from typing import Final, Literal, TypeAlias
 from urllib.parse import quote
 
 from stepwave.evaluation.items import Sound
+from stepwave.evaluation.recordings import read_sound
 from stepwave.facts.errors import AudioError
 from stepwave.facts.rates import OUTPUT_SAMPLE_RATE
 from stepwave.prepare.pipeline.parts import encode
 from stepwave.prepare.pipeline.steps import Sound as Encodable
 from stepwave.prepare.show.markup import NOTHING, Html, escaped
-from stepwave.signal.files import read_audio
 
 Way: TypeAlias = Literal["auto", "embed", "link", "none"]
 """auto: embedded up to a bound for the page, then linked; embed, link: all of them; none: no players."""
@@ -44,45 +44,47 @@ class Sounds:
 
     def question(self, sound: Sound, described: str) -> Html:
         """What a model was asked with; it may lie anywhere."""
-        return self._player(Path(sound.path), described, sound.start, sound.seconds)
+        return self._player(sound, described)
 
     def answer(self, run: Path, relative: str, described: str) -> Html:
         """What a model said; it lies in the run's folder."""
         path = run / relative
         if not path.resolve().is_relative_to(run.resolve()):
             return self._missing(f"{relative} is outside the run's folder")
-        return self._player(path, described, 0.0, 0.0)
+        return self._player(Sound(str(path)), described)
 
-    def _player(self, path: Path, described: str, start: float, seconds: float) -> Html:
+    def _player(self, sound: Sound, described: str) -> Html:
         if self.way == "none":
             return NOTHING
-        if path.suffix.lower() not in _SUFFIXES or not path.is_file():
+        path = Path(sound.path)
+        if not path.is_file() or not (sound.size or path.suffix.lower() in _SUFFIXES):
             return self._missing(f"{path} is not there")
         try:
-            source = self._embedded(path, start, seconds)
+            source = self._embedded(sound)
         except (AudioError, OSError) as error:
             return self._missing(str(error))
         if source is not None:
             self.embedded += 1
+        elif sound.size:
+            return self._missing(f"{path} holds several recordings, none of which can be linked")
         else:
             self.linked += 1
             source = quote(os.path.relpath(path.resolve(), self.folder.resolve()).replace(os.sep, "/"))
-            source += f"#t={start:g},{start + seconds:g}" if seconds else ""
+            source += f"#t={sound.start:g},{sound.start + sound.seconds:g}" if sound.seconds else ""
         return Html(
             f'<audio controls preload="none" src="{escaped(source)}" aria-label="{escaped(described, 200)}"></audio>'
         )
 
-    def _embedded(self, path: Path, start: float, seconds: float) -> str | None:
+    def _embedded(self, sound: Sound) -> str | None:
         """A data URI; None for a sound that shall be linked."""
         if self.way == "link" or (self.way == "auto" and self._bytes >= self.limit):
             return None
-        samples = read_audio(path, sample_rate=OUTPUT_SAMPLE_RATE).samples
-        first, longest = round(start * OUTPUT_SAMPLE_RATE), round(LONGEST_SECONDS * OUTPUT_SAMPLE_RATE)
-        wanted = samples[first : first + round(seconds * OUTPUT_SAMPLE_RATE) if seconds else None]
+        wanted, longest = read_sound(sound, OUTPUT_SAMPLE_RATE), round(LONGEST_SECONDS * OUTPUT_SAMPLE_RATE)
         if len(wanted) > longest and self.way == "auto":
             return None
-        if path.suffix.lower() == ".opus" and len(wanted) == len(samples) <= longest:
-            encoded = path.read_bytes()  # it was just read as sound, and encoding again takes a while
+        whole = not (sound.size or sound.start or sound.seconds)
+        if whole and sound.path.lower().endswith(".opus") and len(wanted) <= longest:
+            encoded = Path(sound.path).read_bytes()  # it was just read as sound, and encoding again takes a while
         else:
             encoded = encode(Encodable(wanted[:longest], OUTPUT_SAMPLE_RATE), "opus")
         uri = f"data:audio/ogg;base64,{base64.b64encode(encoded).decode('ascii')}"

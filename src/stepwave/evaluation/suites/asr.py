@@ -14,9 +14,8 @@ from stepwave.evaluation.figures import Measure
 from stepwave.evaluation.items import Item
 from stepwave.evaluation.material import speech_sets
 from stepwave.evaluation.material.own import own_items
-from stepwave.evaluation.material.samples import sample_or
+from stepwave.evaluation.material.samples import sample_or, unsampled
 from stepwave.evaluation.scoring import measures
-from stepwave.facts.errors import ConfigError
 
 _WORDS: Final = (Measure("word error", measures.transcript, better="lower"),)
 _CHARACTERS: Final = (Measure("character error", measures.transcript, better="lower"),)
@@ -35,8 +34,7 @@ def _set(
 
 def _unsampled(name: str, items: Callable[[Places], list[Item]], places: Places) -> list[Item]:
     """The suite's sample is that of `own`: where one is wanted, a set is not measured."""
-    if places.sample:
-        raise ConfigError(f"there is no sample of {name}; the sample of this suite is `--only own`")
+    unsampled(name, places)
     return items(places)
 
 

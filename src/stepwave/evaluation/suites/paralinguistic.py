@@ -12,14 +12,21 @@ from stepwave.evaluation.declaration import Check, Places, Suite
 from stepwave.evaluation.evidence import Evidence
 from stepwave.evaluation.figures import Measure, Score
 from stepwave.evaluation.items import Item
+from stepwave.evaluation.material.own_records import questions_about_sound
 from stepwave.evaluation.material.paralinguistic import paralinguistic_items
-from stepwave.evaluation.material.samples import sample_or
+from stepwave.evaluation.material.samples import sample_or, unsampled
 from stepwave.evaluation.scoring.measures import judged_by, with_named_class
 
 
 def items(places: Places) -> list[Item]:
     """All tasks of the data folder."""
     return paralinguistic_items(sample_or(places, "paralinguistic", "StepEval-Audio-Paralinguistic"))
+
+
+def own(places: Places) -> list[Item]:
+    """Questions of our own making about sounds."""
+    unsampled("own", places)
+    return questions_about_sound(places.data, places.checks)
 
 
 _judged = judged_by("paralinguistics/1")
@@ -42,6 +49,15 @@ SUITE: Final = Suite(
             "reply",
             (Measure("accuracy", right, by="task", better="higher"),),
             data="StepEval-Audio-Paralinguistic (stepfun-ai), as it lies in the data folder",
+        ),
+        Check(
+            "own",
+            "spoken answers to written questions about a recording",
+            "`qa` records that were kept from training; what is asked was measured, or mixed in",
+            own,
+            "reply",
+            (Measure("accuracy", right, by="task", better="higher"),),
+            data="a manifest of ours in the data folder",
         ),
     ),
 )

@@ -13,7 +13,8 @@ from stepwave.evaluation.declaration import Check, Places, Suite
 from stepwave.evaluation.evidence import Evidence
 from stepwave.evaluation.figures import Measure, Score
 from stepwave.evaluation.items import Item
-from stepwave.evaluation.material.samples import sample_or
+from stepwave.evaluation.material.own_records import tool_dialogues
+from stepwave.evaluation.material.samples import sample_or, unsampled
 from stepwave.evaluation.material.toolcall import toolcall_items
 from stepwave.evaluation.scoring import tool_calls
 from stepwave.evaluation.scoring.tool_calls import Call, ParameterRule, ToolAnswer
@@ -26,9 +27,17 @@ def items(places: Places) -> list[Item]:
     return toolcall_items(sample_or(places, "toolcall", "StepEval-Audio-Toolcall"))
 
 
+def own(places: Places) -> list[Item]:
+    """The questions of tool dialogues of our own making."""
+    unsampled("own", places)
+    return tool_dialogues(places.data, places.checks)
+
+
 def _answered(answer: Answer) -> ToolAnswer:
+    tested = answer.item.tags["tool"]
+    named = any(tool.name == tested for tool in answer.item.tools)
     return ToolAnswer(
-        BENCHMARK_NAMES[answer.item.tags["tool"]],
+        tested if named else BENCHMARK_NAMES[tested],
         tuple(Call(call.name, call.arguments) for call in answer.item.calls),
         tuple(Call.of(ToolCallRequest(call.name, call.arguments)) for call in answer.calls),
         answer.item.text,
@@ -67,6 +76,13 @@ def _rule(evidence: Evidence, language: str) -> ParameterRule:
     return tool_calls.judged_parameters(partial(evidence.verdict, "tool-parameters/1", language=language))
 
 
+_MEASURES: Final = (
+    Measure("trigger precision", _of(tool_calls.trigger_precision), by="tool", better="higher"),
+    Measure("trigger recall", _of(tool_calls.trigger_recall), by="tool", better="higher"),
+    Measure("type accuracy", type_of_call, by="tool", better="higher"),
+    Measure("parameter accuracy", parameters, by="tool", better="higher"),
+)
+
 SUITE: Final = Suite(
     "toolcall",
     "tool calls by voice: when, which, with what",
@@ -77,13 +93,17 @@ SUITE: Final = Suite(
             "StepEval-Audio-Toolcall, some 200 conversations each that need one of four tools and that do not",
             items,
             "reply",
-            (
-                Measure("trigger precision", _of(tool_calls.trigger_precision), by="tool", better="higher"),
-                Measure("trigger recall", _of(tool_calls.trigger_recall), by="tool", better="higher"),
-                Measure("type accuracy", type_of_call, by="tool", better="higher"),
-                Measure("parameter accuracy", parameters, by="tool", better="higher"),
-            ),
+            _MEASURES,
             data="StepEval-Audio-Toolcall (stepfun-ai), as it lies in the data folder",
+        ),
+        Check(
+            "own",
+            "tool dialogues of our own making",
+            "questions of `tools` records that were kept from training; tools as each dialogue offers them",
+            own,
+            "reply",
+            _MEASURES,
+            data="a manifest of ours in the data folder",
         ),
     ),
 )
