@@ -100,9 +100,12 @@ def test_without_lists_or_recordings_it_says_what_is_wanted(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("suite", [covost2.SUITE, cvss.SUITE])
-def test_the_sample_is_from_english(suite: Suite, tmp_path: Path, scripted: Any) -> None:
-    subject = scripted({"train": "去海边的火车早上九点开。"})
+def test_samples_of_both_directions_are_scored(suite: Suite, tmp_path: Path, scripted: Any) -> None:
+    subject = scripted({"train": "去海边的火车早上九点开。", "milk": "Please buy a bottle of milk."})
     plan = Plan(suite, Places(tmp_path, tmp_path, sample=True))
     told = evaluate(plan, subject, Parts(subject.ears), tmp_path / "run", lambda name, done, total: None)
-    assert list(told.not_measured) == [suite.checks[1].name]
-    assert next((score.item, score.score.amount) for score in told.scores if score.score) == ("train", pytest.approx(1))
+    assert told.not_measured == {}
+    amounts = {score.item: score.score.amount for score in told.scores if score.score}
+    assert amounts["train"] == pytest.approx(1)
+    assert amounts["milk"] == pytest.approx(1)
+    assert amounts["ferry"] < 1

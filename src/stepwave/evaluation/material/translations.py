@@ -13,7 +13,6 @@ from stepwave.evaluation.material.corpora import corpus_items
 from stepwave.evaluation.material.own import own_items
 from stepwave.evaluation.material.samples import sample_or
 from stepwave.evaluation.material.speech_sets import common_voice_folder
-from stepwave.facts.errors import ConfigError
 
 
 def covost(places: Places, source: str, target: str) -> list[Item]:
@@ -39,9 +38,7 @@ def cvss(places: Places) -> list[Item]:
 
 
 def _sample(places: Places, source: str) -> list[Item]:
-    if source != "en":
-        raise ConfigError(f"there is no sample of translation from {source}; the sample is from English")
-    return own_items(sample_or(places, "speech"))
+    return own_items(sample_or(places, "speech" if source == "en" else "chinese"))
 
 
 def _holding(places: Places, lists: list[str], names: list[str], inside: str) -> Path:

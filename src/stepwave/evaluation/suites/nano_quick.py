@@ -4,6 +4,7 @@ Material comes from `prepare`'s choices with the seed that nano was prepared wit
 training: its held-out recordings, sentences, and questions in voices of their own.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,8 @@ from stepwave.evaluation.accepted import accepted_answers
 from stepwave.evaluation.declaration import Check, Places, Suite
 from stepwave.evaluation.figures import Measure, Target
 from stepwave.evaluation.items import Item, Sound
+from stepwave.evaluation.material.own import own_items
+from stepwave.evaluation.material.samples import sample_or
 from stepwave.evaluation.scoring import measures
 from stepwave.facts.errors import ConfigError
 from stepwave.prepare.checks import CLINC_FILE, QUESTIONS_FILE, checked_people, checked_sentences
@@ -24,16 +27,22 @@ TIMED_QUESTIONS: Final = 20
 
 def librispeech(places: Places) -> list[Item]:
     """The 50 LibriSpeech speakers kept out of training."""
+    if places.sample:
+        return _sample(places)
     return [_heard(each) for each in _people(places) if each.use == "real"]
 
 
 def ljspeech(places: Places) -> list[Item]:
     """The LJ Speech clips, none of them trained on."""
+    if places.sample:
+        return _sample(places)
     return [_heard(each) for each in _people(places) if each.use == "ljspeech"]
 
 
 def sentences(places: Places) -> list[Item]:
     """The 100 sentences kept out of training."""
+    if places.sample:
+        return [replace(item, sound=None) for item in _sample(places)]
     try:
         texts = checked_sentences(places.data, PREPARED_SEED)
     except OSError as error:
@@ -43,6 +52,8 @@ def sentences(places: Places) -> list[Item]:
 
 def questions(places: Places) -> list[Item]:
     """The spoken questions in voices kept out of training, with the answers that are right."""
+    if places.sample:
+        return _sample(places)
     path = places.checks / QUESTIONS_FILE
     try:
         recordings = read_recordings(path)
@@ -59,6 +70,11 @@ def questions(places: Places) -> list[Item]:
 def timed_questions(places: Places) -> list[Item]:
     """The first of the spoken questions."""
     return questions(places)[:TIMED_QUESTIONS]
+
+
+def _sample(places: Places) -> list[Item]:
+    """Three recordings and their words, in place of all that is prepared."""
+    return [replace(item, references=(), answer_language="") for item in own_items(sample_or(places, "speech"))]
 
 
 def _people(places: Places) -> list[Recording]:
