@@ -127,13 +127,13 @@ def test_the_suite_about_sounds_scores_our_own(
         about(two, "speed", "slow", "It is slow."),
         about(two, "vocal_sound", "a cough", "Somebody coughs."),
     )
-    subject = scripted({"c1-speed": "It is slow.", "c2-speed": "It is slow.", "c2-vocal_sound": "Somebody coughs."})
+    subject = scripted({"c1-speed": "It is slow.", "c2-speed": "It is slow.", "c2-vocal_sound": "There is a cough."})
     told = run("paralinguistic", folder, subject, tmp_path)
     figures = {figure.group: figure.value for figure in told.figures}
     assert figures == {"speed": 50, "vocal": 100, "": 75}
     wrong = next(each.score for each in told.scores if each.item == "c1-speed")
     assert wrong is not None
-    assert (wrong.reference, wrong.predicted) == ("It is quick. (fast)", "slow")
+    assert (wrong.reference, wrong.predicted) == ("fast", "slow")
 
 
 def test_the_suite_of_tools_scores_our_own(

@@ -80,7 +80,7 @@ def _about_sound(record: Record, options: tuple[str, ...]) -> Item:
         record.id,
         heard.text,
         sound_of(heard.clip),
-        (answer.text if label in answer.text else f"{answer.text} ({label})",),
+        (label,),
         language=asked[0].language or "en",
         instruction=asked[0].text,
         options=options,
