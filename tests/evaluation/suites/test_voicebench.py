@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow
 import pytest
-from pyarrow import parquet
 
 from stepwave.evaluation.declaration import Places
 from stepwave.evaluation.evaluate import Plan, evaluate
@@ -25,6 +23,8 @@ from stepwave.signal.files import write_audio
 
 from ..conftest import ScriptedSubject
 
+pyarrow = pytest.importorskip("pyarrow", reason="the hub's files are Parquet: pip install pyarrow")
+parquet = pytest.importorskip("pyarrow.parquet")
 Run = Callable[..., dict[tuple[str, str], float]]
 CHOICE = "What melts?\nA. Stone\nB. Ice\nC. Sand"
 

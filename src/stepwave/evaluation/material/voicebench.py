@@ -7,6 +7,7 @@ The second form is written of the first when it is first read: suites read recor
 could be had here, so columns are those that programs which read it name. Options of multiple choice stand in the words.
 """
 
+import importlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -70,15 +71,14 @@ def _unpack(place: Path, split: str, files: Sequence[Path]) -> None:
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
     try:
-        from pyarrow import ArrowException
-        from pyarrow.parquet import ParquetFile
+        parquet, arrow = importlib.import_module("pyarrow.parquet"), importlib.import_module("pyarrow")
     except ImportError:
-        raise MissingExtraError("prepare", "pyarrow") from None
+        raise MissingExtraError("train", "pyarrow") from None
     try:
-        with ParquetFile(path) as file:
+        with parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(_TOGETHER):
                 yield from batch.to_pylist()
-    except (ArrowException, OSError) as problem:
+    except (arrow.ArrowException, OSError) as problem:
         raise DataError(f"{path} can't be read as Parquet ({problem}); fetch it again") from None
 
 
