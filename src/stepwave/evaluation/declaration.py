@@ -20,6 +20,8 @@ class Places:
     """What was synthesised for checking."""
     fetch: bool = False
     """Whether data sets that are not here may be fetched from their hubs."""
+    revision: str = ""
+    """Which state of a hub's data set is meant: a commit of 40 digits; empty for what lies in the data folder."""
     sample: bool = False
     """Whether the few items that come with a suite are asked in place of its data, to try the way: no score."""
 

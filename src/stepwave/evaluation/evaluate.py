@@ -83,7 +83,12 @@ def evaluate(
             items = check.items(plan.places)[: plan.limit]
             if unanswered(check, items, folder):
                 facts["environments"][check.name] = environment()
-                facts["material"][check.name] = {"data": check.data, "digest": items_digest(items), "items": len(items)}
+                facts["material"][check.name] = {
+                    "data": check.data,
+                    "revision": plan.places.revision,
+                    "digest": items_digest(items),
+                    "items": len(items),
+                }
             answers = run_check(check, items, subject, folder, plan.seed, _for(progress, check), plan.parallel)
         except OutputError:
             raise

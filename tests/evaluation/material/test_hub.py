@@ -3,9 +3,10 @@ from typing import Any
 
 import pytest
 
+from stepwave.evaluation.catalogue import find_suite
 from stepwave.evaluation.declaration import Places
 from stepwave.evaluation.material import hub
-from stepwave.evaluation.material.hub import HubData
+from stepwave.evaluation.material.hub import HubData, in_folder_or_hub
 from stepwave.facts.errors import ConfigError, ServiceError
 
 COMMIT = "0123456789abcdef" * 2 + "01234567"
@@ -60,3 +61,25 @@ def test_a_hub_that_is_down_is_told_in_a_line(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(hub, "_snapshot_download", lambda: download)
     with pytest.raises(ServiceError, match="failed: no route; check the connection"):
         DATA.folder(Places(tmp_path, tmp_path, fetch=True))
+
+
+def test_whoever_fetches_names_the_state(tmp_path: Path, cache: Path) -> None:
+    own = tmp_path / "data"
+    assert in_folder_or_hub(Places(tmp_path, tmp_path), own, "some-one/speech") == own
+    assert in_folder_or_hub(Places(tmp_path, tmp_path, True, COMMIT, sample=True), own, "some-one/speech") == own
+    with pytest.raises(ConfigError, match="which state of some-one/speech is meant; name a commit"):
+        in_folder_or_hub(Places(tmp_path, tmp_path, fetch=True), own, "some-one/speech")
+    with pytest.raises(ConfigError, match="is not pinned"):
+        in_folder_or_hub(Places(tmp_path, tmp_path, revision="main"), own, "some-one/speech")
+    cached = cache / "datasets--some-one--speech" / "snapshots" / COMMIT
+    cached.mkdir(parents=True)
+    assert in_folder_or_hub(Places(tmp_path, tmp_path, revision=COMMIT), own, "some-one/speech") == cached
+
+
+@pytest.mark.parametrize(("suite", "check"), [("paralinguistic", 0), ("toolcall", 0), ("voicebench", 0)])
+def test_suites_take_the_state_that_is_named(suite: str, check: int, tmp_path: Path) -> None:
+    asked = find_suite(suite).checks[check]
+    with pytest.raises(ConfigError, match=f"{COMMIT} is neither in"):
+        asked.items(Places(tmp_path, tmp_path, revision=COMMIT))
+    with pytest.raises(ConfigError, match="--revision"):
+        asked.items(Places(tmp_path, tmp_path, fetch=True))

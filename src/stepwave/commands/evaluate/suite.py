@@ -54,8 +54,12 @@ def run(
         int, typer.Option(help="Items asked at once, where the model allows it: a server does, one loaded here not.")
     ] = 1,
     fetch: Annotated[
-        bool, typer.Option("--fetch", help="Fetch data sets that are not here from their hubs, by pinned revision.")
+        bool, typer.Option("--fetch", help="Fetch data sets that are not here from their hubs; with --revision.")
     ] = False,
+    revision: Annotated[
+        str,
+        typer.Option(metavar="COMMIT", help="The state of the hub's data set that is meant, 40 digits of a commit."),
+    ] = "",
     sample: Annotated[
         bool, typer.Option("--sample", help="Ask the few items that come with the suite, to try the way; no score.")
     ] = False,
@@ -81,7 +85,9 @@ def run(
     from stepwave.evaluation.subjects.opening import open_subject
     from stepwave.evaluation.subjects.options import SubjectOptions
 
-    plan = Plan(find_suite(str(context.info_name)), Places(data, checks, fetch, sample), only, limit, seed, parallel)
+    plan = Plan(
+        find_suite(str(context.info_name)), Places(data, checks, fetch, revision, sample), only, limit, seed, parallel
+    )
     parts = open_parts(listener, voice_ear, threads, judge, second_judge, judge_key)
     subject = open_subject(model, SubjectOptions(device, threads, parallel, key_env))
     folder = output or Path("runs") / "evaluation" / f"{plan.suite.name}{'-sample' * sample}-{_short(subject.revision)}"

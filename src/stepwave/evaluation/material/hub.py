@@ -72,6 +72,22 @@ class HubData:
             ) from error
 
 
+def in_folder_or_hub(places: Places, folder: Path, id: str, *files: str) -> Path:
+    """`folder`, or the state `places.revision` of the hub's data set `id` where one is named.
+
+    No commit of the public sets could be looked up and checked here, so that none is pinned: whoever fetches names one.
+    Raises ConfigError for `places.fetch` without a revision, and what `HubData` raises.
+    """
+    if places.sample or not (places.revision or places.fetch):
+        return folder
+    if not places.revision:
+        raise ConfigError(
+            f"--fetch wants to know which state of {id} is meant; name a commit of 40 digits from the history on the "
+            "data set's page, with --revision"
+        )
+    return HubData(id, places.revision, files).folder(places)
+
+
 def _snapshot_download() -> Callable[..., Any]:
     try:
         from huggingface_hub import snapshot_download

@@ -12,6 +12,7 @@ from stepwave.evaluation.declaration import Check, Places, Suite
 from stepwave.evaluation.evidence import Evidence
 from stepwave.evaluation.figures import Measure, Score
 from stepwave.evaluation.items import Item
+from stepwave.evaluation.material.hub import in_folder_or_hub
 from stepwave.evaluation.material.own_records import questions_about_sound
 from stepwave.evaluation.material.paralinguistic import paralinguistic_items
 from stepwave.evaluation.material.samples import sample_or, unsampled
@@ -20,7 +21,9 @@ from stepwave.evaluation.scoring.measures import judged_by, with_named_class
 
 def items(places: Places) -> list[Item]:
     """All tasks of the data folder."""
-    return paralinguistic_items(sample_or(places, "paralinguistic", "StepEval-Audio-Paralinguistic"))
+    name = "StepEval-Audio-Paralinguistic"
+    folder = sample_or(places, "paralinguistic", name)
+    return paralinguistic_items(in_folder_or_hub(places, folder, f"stepfun-ai/{name}"))
 
 
 def own(places: Places) -> list[Item]:

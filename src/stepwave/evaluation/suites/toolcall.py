@@ -13,6 +13,7 @@ from stepwave.evaluation.declaration import Check, Places, Suite
 from stepwave.evaluation.evidence import Evidence
 from stepwave.evaluation.figures import Measure, Score
 from stepwave.evaluation.items import Item
+from stepwave.evaluation.material.hub import in_folder_or_hub
 from stepwave.evaluation.material.own_records import tool_dialogues
 from stepwave.evaluation.material.samples import sample_or, unsampled
 from stepwave.evaluation.material.toolcall import toolcall_items
@@ -24,7 +25,9 @@ from stepwave.text.standard_tools import BENCHMARK_NAMES
 
 def items(places: Places) -> list[Item]:
     """All conversations of the data folder."""
-    return toolcall_items(sample_or(places, "toolcall", "StepEval-Audio-Toolcall"))
+    name = "StepEval-Audio-Toolcall"
+    folder = sample_or(places, "toolcall", name)
+    return toolcall_items(in_folder_or_hub(places, folder, f"stepfun-ai/{name}"))
 
 
 def own(places: Places) -> list[Item]:

@@ -16,6 +16,7 @@ from stepwave.evaluation.declaration import Check, Places, Suite
 from stepwave.evaluation.evidence import Evidence
 from stepwave.evaluation.figures import Measure, Score
 from stepwave.evaluation.items import Item
+from stepwave.evaluation.material.hub import in_folder_or_hub
 from stepwave.evaluation.material.samples import sample_or
 from stepwave.evaluation.material.voicebench import voicebench_items
 from stepwave.evaluation.scoring.choices import CHOICE_RULES
@@ -48,7 +49,8 @@ def refusal(answer: Answer, evidence: Evidence) -> Score:
 
 
 def _items(name: str, places: Places) -> list[Item]:
-    return voicebench_items(sample_or(places, "voicebench", "voicebench", "hlt-lab--voicebench"), name)
+    folder = sample_or(places, "voicebench", "voicebench")
+    return voicebench_items(in_folder_or_hub(places, folder, "hlt-lab/voicebench", f"{name}/*"), name)
 
 
 def _check(name: str, title: str, on: str, measure: Measure) -> Check:
