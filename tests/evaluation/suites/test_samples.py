@@ -8,6 +8,7 @@ import pytest
 from stepwave.evaluation.catalogue import find_suite, suite_names
 from stepwave.evaluation.declaration import Places
 from stepwave.evaluation.evaluate import Plan, evaluate
+from stepwave.evaluation.material.sentences import ENGLISH
 from stepwave.evaluation.recordings import checked_digests
 from stepwave.evaluation.reporting import report
 from stepwave.evaluation.scoring.judges import RuleJudges
@@ -54,3 +55,31 @@ def test_a_sample_goes_the_whole_way(name: str, tmp_path: Path, monkeypatch: pyt
     shown = report.markdown(told)
     assert "no scores" in shown
     assert "sample, no score" in shown
+
+
+CHINESE = "我不会说英语。"
+
+
+@pytest.mark.parametrize(
+    ("name", "check", "measure", "group", "value"),
+    [
+        ("asr", "own", "word error", "", 100.0),
+        ("covost2", "covost2-zh-en", "BLEU", "", 0.0),
+        ("mmau", "mmau-test-mini", "accuracy", "", 0.0),
+        ("paralinguistic", "paralinguistic", "accuracy", "", 0.0),
+        ("speech_quality", "reading-en", "word error", "", 100.0),
+        ("toolcall", "toolcall", "trigger recall", "", 0.0),
+        ("uro_bench", "english-basic", "understanding", "Repeat", 0.0),
+    ],
+)
+def test_answers_in_another_language_are_wrong_and_not_failed(
+    name: str, check: str, measure: str, group: str, value: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "draw", lambda figures, scores, path, title: None)
+    plan = Plan(find_suite(name), Places(tmp_path, tmp_path, sample=True), only=check)
+    subject = ScriptedSubject({item.id: CHINESE for item in plan.suite.chosen(check)[0].items(plan.places)})
+    subject.misheard = {text: CHINESE for text in ENGLISH}
+    told = evaluate(plan, subject, Parts(subject.ears, RuleJudges()), tmp_path / "run", lambda *_: None)
+    (figure,) = (each for each in told.figures if (each.name, each.group) == (measure, group))
+    assert figure.value == pytest.approx(value)
+    assert figure.failed == 0
