@@ -14,6 +14,7 @@ from stepwave.evaluation.evaluate import Plan, evaluate
 from stepwave.evaluation.figures import Figure
 from stepwave.evaluation.material.sentences import CHINESE, ENGLISH
 from stepwave.evaluation.reporting import report
+from stepwave.evaluation.scoring import measures
 from stepwave.evaluation.scoring.parts import Parts
 from stepwave.evaluation.suites.speech_quality import SUITE, recordings, voices
 from stepwave.facts.errors import ConfigError
@@ -105,10 +106,13 @@ def test_answers_are_timed_from_the_questions_end(run: Run) -> None:
     assert figures["sound against text, word error"] == 100
 
 
-def test_parts_of_a_model_are_compared_with_the_recording(run: Run) -> None:
+def test_parts_of_a_model_are_compared_with_the_recording(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        measures, "wideband_pesq", lambda first, second: float(np.abs(first).max() > np.abs(second).max())
+    )
     figures = values(run("vocoder", Half()))
     assert figures["STOI"] == figures["ESTOI"] == 1
-    assert figures["PESQ-wb"] > 4.5
+    assert figures["PESQ-wb"] == 1  # its package has to be compiled: here it tells that the original was louder
     for kind in ("overall", "signal"):
         assert 1 <= figures[f"original's DNSMOS, {kind}"] <= 5
         assert figures[f"original's DNSMOS, {kind}"] != figures[f"DNSMOS, {kind}"]

@@ -15,6 +15,7 @@ from stepwave.tools.contract import Tool, VoiceFound
 from stepwave.tools.runner import ToolRunner
 from stepwave.tools.voices.embedded import EmbeddedStore
 from stepwave.tools.voices.library import Embedding, Offer, VoiceLibrary
+from stepwave.tools.voices.places import LibraryPlace
 from stepwave.tools.voices.search_tool import audio_search
 
 MakeOffer = Callable[..., Offer]
@@ -52,7 +53,7 @@ def test_the_best_voice_is_found_with_its_clip(tool: Tool) -> None:
 
 
 def test_libraries_are_named_by_their_folders(library: VoiceLibrary) -> None:
-    assert found(audio_search([library.folder]), "an old gentleman").name == "Edgar"
+    assert found(audio_search([LibraryPlace(library.folder)]), "an old gentleman").name == "Edgar"
 
 
 def test_a_voice_that_fits_in_part_is_said_to(tool: Tool) -> None:
