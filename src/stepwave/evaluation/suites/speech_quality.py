@@ -11,7 +11,7 @@ from typing import Final
 
 from stepwave.evaluation.declaration import Check, Places, Suite
 from stepwave.evaluation.figures import Measure
-from stepwave.evaluation.items import Item, Sound
+from stepwave.evaluation.items import Item
 from stepwave.evaluation.material.own import own_items
 from stepwave.evaluation.material.samples import sample_or
 from stepwave.evaluation.material.sentences import CHINESE, ENGLISH
@@ -32,21 +32,15 @@ def recordings(places: Places) -> list[Item]:
 
 def voices(places: Places) -> list[Item]:
     """Each of the recordings as a voice, with what the next one in its language says to be said in it."""
-    heard = recordings(places)
-    paired = []
+    heard, paired = recordings(places), []
     for language in dict.fromkeys(item.language for item in heard):
         group = [item for item in heard if item.language == language]
-        following = zip(group, [*group[1:], *group[:1]], strict=True)
-        paired += [Item(f"{one.id} says {other.id}", other.text, _sound(one), language=language)
-                   for one, other in following if one.text != other.text]  # fmt: skip
+        for one, other in zip(group, [*group[1:], group[0]], strict=True):
+            if one.text != other.text:
+                paired.append(Item(f"{one.id} says {other.id}", other.text, one.sound, language=language))
     if not paired:
         raise ConfigError("a voice is given words that another recording says; list two recordings with other words")
     return paired
-
-
-def _sound(item: Item) -> Sound:
-    assert item.sound is not None  # a list of recordings has no other items
-    return item.sound
 
 
 def _opinions(of: str = "") -> tuple[Measure, ...]:
