@@ -92,6 +92,7 @@ def test_somebody_talks_to_it_in_a_browser(served: Served, tmp_path: Path) -> No
     write_audio(microphone, 0.3 * read_audio(QUESTION, sample_rate=48_000).samples, 48_000)
     arguments = [
         "--no-sandbox",
+        "--disable-audio-output",  # into nothing, at the usual pace
         "--use-fake-device-for-media-stream",
         "--use-fake-ui-for-media-stream",
         f"--use-file-for-fake-audio-capture={microphone}%noloop",

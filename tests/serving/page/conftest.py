@@ -58,6 +58,7 @@ def browser(question: tuple[Path, Any]) -> Iterator[Any]:
         pytest.skip(f"needs a browser, and none of {', '.join(names)} is installed")
     arguments = [
         "--no-sandbox",
+        "--disable-audio-output",  # into nothing, at the usual pace
         "--use-fake-device-for-media-stream",
         "--use-fake-ui-for-media-stream",
         f"--use-file-for-fake-audio-capture={question[0]}",

@@ -97,6 +97,7 @@ def page(real: Running, tmp_path: Path) -> Iterator[Any]:
     write_audio(microphone, 0.3 * read_audio(QUESTION, sample_rate=48_000).samples, 48_000)
     arguments = [
         "--no-sandbox",
+        "--disable-audio-output",  # into nothing, at the usual pace
         "--use-fake-device-for-media-stream",
         "--use-fake-ui-for-media-stream",
         f"--use-file-for-fake-audio-capture={microphone}%noloop",

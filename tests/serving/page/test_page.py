@@ -262,3 +262,15 @@ def test_motion_is_left_out_where_it_is_not_wanted(visit: Visit) -> None:
     visit.write("Hello")
     visit.page.wait_for_selector("li.user")
     assert visit.page.evaluate("getComputedStyle(document.querySelector('li.user')).animationName") == "none"
+
+
+def test_a_browser_without_a_loudspeaker_says_so_and_goes_on(visit: Visit, stand_in: StandIn) -> None:
+    visit.page.add_init_script("AudioContext.prototype.resume = () => new Promise(() => {});")
+    visit.open()
+    visit.write("How are you?")
+    stand_in.wait("response.create")
+    notice = visit.page.locator(".notice")
+    notice.wait_for()
+    assert "could not start its sound: no loudspeaker answers" in notice.inner_text()
+    visit.write("Still there?")
+    stand_in.wait("conversation.item.create")

@@ -2,6 +2,8 @@
 
 import { SAMPLE_RATE } from "./pcm.js";
 
+const STARTING = 5_000; // milliseconds
+
 export class Player {
   /**
    * `handlers`: started(item), finished(item), underrun(count, target in samples), overflow(item), level(0 to 1).
@@ -14,11 +16,21 @@ export class Player {
     this.stopCount = 0;
   }
 
-  /** Begin to play sound; browsers allow it from within a key press or click only. Harmless when repeated. */
+  /**
+   * Begin to play sound; browsers allow it from within a key press or click only. Harmless when repeated. Rejects where
+   * sound doesn't run after five seconds: Firefox waits for ever where there is no loudspeaker.
+   */
   async open() {
     this.context ??= new AudioContext({ sampleRate: SAMPLE_RATE, latencyHint: "interactive" });
     this.opening ??= this.load();
-    await Promise.all([this.context.resume(), this.opening]);
+    await Promise.all([this.running(), this.opening]);
+  }
+
+  running() {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error("no loudspeaker answers")), STARTING);
+      this.context.resume().then(resolve, reject).finally(() => clearTimeout(timer));
+    });
   }
 
   async load() {
